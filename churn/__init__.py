@@ -1,0 +1,1 @@
+"""The churn agent: early warning of customers about to leave, with reasons."""

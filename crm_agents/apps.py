@@ -1,0 +1,9 @@
+from django.apps import AppConfig
+from django.utils.translation import gettext_lazy as _
+
+
+class CrmAgentsConfig(AppConfig):
+    name = "crm_agents"
+    label = "crm_agents"
+    verbose_name = _("Agents")
+    default_auto_field = "django.db.models.BigAutoField"

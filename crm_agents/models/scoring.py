@@ -1,0 +1,68 @@
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+from crm_agents.models.agent import Agent, ModelVersion
+from crm_agents.models.lease import ACTIVE_STATES, Leased
+
+
+class ScoringRun(Leased):
+    """One complete set of scores by one version over one snapshot; shown only once every shard is in."""
+
+    agent = models.ForeignKey(Agent, models.CASCADE, related_name="scorings", verbose_name=_("agent"))
+    version = models.ForeignKey(
+        ModelVersion, models.CASCADE, related_name="scorings", verbose_name=_("version")
+    )
+    snapshot = models.ForeignKey(
+        "crm_data.Snapshot", models.PROTECT, related_name="+", verbose_name=_("snapshot")
+    )
+    as_of = models.DateTimeField(_("as of"))  # the moment the scores speak of
+    rows = models.PositiveIntegerField(_("customers scored"), default=0)
+    published_at = models.DateTimeField(_("published at"), null=True, blank=True)
+
+    class Meta:
+        verbose_name = _("scoring")
+        verbose_name_plural = _("scorings")
+        ordering = ["-created_at"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["agent"], condition=Q(status__in=ACTIVE_STATES), name="crm_agents_one_active_scoring"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.version} {self.created_at:%Y-%m-%d %H:%M}"
+
+
+class ScoringShard(Leased):
+    """One shard of a scoring run: one Celery task, one child process."""
+
+    scoring = models.ForeignKey(ScoringRun, models.CASCADE, related_name="shards")
+    shard = models.PositiveIntegerField()
+    rows = models.PositiveIntegerField(default=0)
+
+    class Meta:
+        verbose_name = _("scoring shard")
+        verbose_name_plural = _("scoring shards")
+        ordering = ["shard"]
+        constraints = [models.UniqueConstraint(fields=["scoring", "shard"], name="crm_agents_shard_once")]
+
+    def __str__(self) -> str:
+        return f"{self.scoring} #{self.shard}"
+
+
+class ScoreRow(models.Model):
+    """What an agent says of one customer in one scoring run. Each agent app has a table of these."""
+
+    scoring = models.ForeignKey(ScoringRun, models.CASCADE, related_name="+", verbose_name=_("scoring"))
+    tenant = models.CharField(_("tenant"), max_length=64, blank=True)
+    customer_id = models.CharField(_("customer"), max_length=64)
+    # What lists sort by; empty where there is no answer, and the payload says why.
+    score = models.FloatField(_("score"), null=True)
+    payload = models.JSONField(default=dict)
+
+    class Meta:
+        abstract = True
+
+    def __str__(self) -> str:
+        return self.customer_id

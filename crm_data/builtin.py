@@ -1,0 +1,47 @@
+"""The Source of the built-in models: the same road that every host takes."""
+
+from django.db.models import F
+
+from crm_data.source import Customers, Interactions, Market, Products, Source
+
+
+class BuiltInSource(Source):
+    currency = "GBP"
+    timezone = "UTC"
+    customers = Customers(
+        "crm_data.Customer",
+        key="code",
+        name="name",
+        owner="owner",
+        email="email",
+        since="since",
+        attributes=["country"],
+        json_attributes="attributes",
+    )
+    products = Products(
+        "crm_data.Product", key="code", name="name", category="category", price="price", available="available"
+    )
+    interactions = (
+        Interactions(
+            "crm_data.Interaction",
+            kind=F("kind"),
+            customer="customer",
+            product="product",
+            at="at",
+            quantity="quantity",
+            amount="amount",
+            currency="currency",
+            basket="basket",
+            channel="channel",
+            text="text",
+            changed="changed_at",
+        ),
+    )
+    market = Market(
+        "crm_data.MarketIndicator",
+        series="series",
+        scope="scope",
+        date="date",
+        value="value",
+        known_ahead="known_ahead",
+    )

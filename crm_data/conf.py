@@ -1,0 +1,34 @@
+"""Settings of the rooms, read from `settings.CRM_AGENTS` when asked, so that tests may override them."""
+
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+
+DEFAULTS: dict[str, Any] = {
+    # Dotted path of the Source class by which the CRM's rows are read.
+    "SOURCE": "crm_data.builtin.BuiltInSource",
+    # Folder of snapshots, run folders and artifacts; shared by all web and worker machines.
+    "ROOT": "var",
+    # Admin sites, as dotted paths, that carry the agents' pages.
+    "ADMIN_SITES": ["django.contrib.admin.site"],
+    # A worker that has not renewed its lease for so long is taken for dead.
+    "LEASE_SECONDS": 30,
+    # Attempts of one run before it is failed for good.
+    "MAX_ATTEMPTS": 3,
+    # Published score sets kept for rollback.
+    "KEPT_SCORE_SETS": 3,
+    # Per-agent settings, by recipe name: overrides of the recipe's defaults.
+    "AGENTS": {},
+}
+
+
+def setting(name: str) -> Any:
+    """Return one setting. Raises KeyError for a name that does not exist."""
+    configured: dict[str, Any] = getattr(settings, "CRM_AGENTS", {})
+    return configured.get(name, DEFAULTS[name])
+
+
+def root() -> Path:
+    """Return the folder of snapshots, runs and artifacts."""
+    return Path(setting("ROOT")).absolute()

@@ -1,0 +1,1 @@
+"""The site: settings from the environment, urls, the Celery app. Nobody imports it."""

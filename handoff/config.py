@@ -1,0 +1,95 @@
+"""The run's configuration: what `python -m neural train` is asked to do."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any, Self
+
+from handoff.errors import HandoffError
+from handoff.files import read_json, write_json
+
+BACKBONES = ("mf", "cnn", "rnn", "transformer")
+
+
+@dataclass(frozen=True)
+class Minimum:
+    """Below this the agent answers "not enough data" instead of training."""
+
+    customers: int = 50
+    purchases: int = 500
+    days: int = 180
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """One fine-tuning run, complete: the same config, data and code give the same weights on CPU."""
+
+    agent: str  # the recipe's name, for the record
+    task: str  # "next_product" | "churn" | "package.module:Class"
+    dataset: str  # dataset folder
+    horizon_days: int  # length of the outcome window
+    active_days: int = 365  # a customer counts who purchased within so many days before the cut-off
+    test_cutoff: str | None = None  # ISO time; default: last event - horizon
+    outcome_kinds: tuple[str, ...] = ("purchase",)  # the events that count as outcome
+    excluded: tuple[str, ...] = ()  # attributes and event fields the manager took out
+    minimum: Minimum = field(default_factory=Minimum)
+    baselines: tuple[str, ...] = ()  # evaluated on the same split in the same run
+
+    backbone: str = "transformer"
+    width: int = 64
+    layers: int = 2
+    heads: int = 2
+    dropout: float = 0.1
+    max_visits: int = 64  # newest visits of a customer that the encoder reads
+
+    pretrain_epochs: int = 1
+    epochs: int = 6
+    patience: int = 2  # epochs without a better validation metric before stopping
+    batch_size: int = 128
+    learning_rate: float = 2e-3
+    weight_decay: float = 0.01
+    warmup_share: float = 0.1  # of all steps
+    seed: int = 0
+
+    top_k: int = 20  # products kept for each customer when scoring
+    device: str = "auto"  # "auto" | "cpu" | "cuda"
+    threads: int = 1
+
+    def __post_init__(self) -> None:
+        if self.backbone not in BACKBONES:
+            raise HandoffError(f"backbone is {self.backbone!r}; choose one of {', '.join(BACKBONES)}.")
+        for name in ("horizon_days", "active_days", "width", "layers", "heads", "max_visits", "epochs"):
+            if getattr(self, name) < 1:
+                raise HandoffError(f"{name} is {getattr(self, name)}; it must be at least 1.")
+        if not 0 <= self.dropout < 1:
+            raise HandoffError(f"dropout is {self.dropout}; it must be at least 0 and below 1.")
+        if self.width % self.heads:
+            raise HandoffError(f"width {self.width} must be a multiple of heads {self.heads}.")
+
+    @classmethod
+    def from_mapping(cls, raw: Mapping[str, Any]) -> Self:
+        """Build from JSON values. Raises HandoffError naming an unknown key or a bad value."""
+        known = {item.name for item in fields(cls)}
+        unknown = sorted(set(raw) - known)
+        if unknown:
+            raise HandoffError(f"Unknown setting {', '.join(unknown)}; known are {', '.join(sorted(known))}.")
+        values = dict(raw)
+        for name in ("outcome_kinds", "excluded", "baselines"):
+            if name in values:
+                values[name] = tuple(values[name])
+        if isinstance(values.get("minimum"), Mapping):
+            values["minimum"] = Minimum(**values["minimum"])
+        try:
+            return cls(**values)
+        except TypeError as error:
+            raise HandoffError(f"The configuration is incomplete or of a wrong type: {error}.") from error
+
+    @classmethod
+    def read(cls, folder: Path) -> Self:
+        """Read `config.json` of a run or artifact folder."""
+        return cls.from_mapping(read_json(folder / "config.json"))
+
+    def write(self, folder: Path) -> None:
+        """Write `config.json` into a run or artifact folder."""
+        folder.mkdir(parents=True, exist_ok=True)
+        write_json(folder / "config.json", asdict(self))

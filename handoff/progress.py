@@ -1,0 +1,102 @@
+"""Progress and outcome of a run, written by the trainer and followed by its supervisor."""
+
+import json
+import os
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from handoff.files import read_json, write_json
+
+Phase = Literal["preparing", "pretraining", "training", "evaluating", "scoring"]
+
+
+@dataclass(frozen=True)
+class Progress:
+    """One line of `progress.jsonl`."""
+
+    phase: Phase
+    step: int
+    of: int
+    loss: float | None = None
+    eta_seconds: float | None = None
+    metrics: dict[str, float] = field(default_factory=dict)
+    at: float = 0.0  # Unix time
+
+
+class ProgressWriter:
+    """Appends progress lines; at most one each `interval` seconds unless the phase or its end is reached."""
+
+    def __init__(self, folder: Path, interval: float = 0.5) -> None:
+        self._path = folder / "progress.jsonl"
+        self._interval = interval
+        self._last: Progress | None = None
+        self._phase_started = time.time()
+
+    def write(
+        self,
+        phase: Phase,
+        step: int,
+        of: int,
+        *,
+        loss: float | None = None,
+        metrics: dict[str, float] | None = None,
+    ) -> None:
+        now = time.time()
+        if self._last is None or self._last.phase != phase:
+            self._phase_started = now
+        elif step < of and not metrics and now - self._last.at < self._interval:
+            return
+        eta = (now - self._phase_started) / step * (of - step) if step else None
+        self._last = Progress(phase, step, of, loss, eta, metrics or {}, now)
+        with self._path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(asdict(self._last)) + "\n")
+
+
+class ProgressReader:
+    """Yields the lines that were added since the last call; a half-written last line waits."""
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / "progress.jsonl"
+        self._offset = 0
+
+    def read(self) -> Iterator[Progress]:
+        if not self._path.exists():
+            return
+        with self._path.open("rb") as file:
+            file.seek(self._offset)
+            for line in file:
+                if not line.endswith(b"\n"):
+                    break
+                self._offset += len(line)
+                yield Progress(**json.loads(line))
+
+    def skip_to_end(self) -> None:
+        """Start after what an earlier attempt wrote."""
+        self._offset = os.path.getsize(self._path) if self._path.exists() else 0
+
+
+OutcomeStatus = Literal["succeeded", "not_enough_data", "failed"]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """`outcome.json`: how `python -m neural` ended, in words for a person."""
+
+    status: OutcomeStatus
+    message: str = ""
+    missing: tuple[str, ...] = ()
+
+    def write(self, folder: Path) -> None:
+        write_json(folder / "outcome.json", asdict(self))
+
+    @classmethod
+    def read(cls, folder: Path) -> "Outcome | None":
+        """Return the outcome, or None where the process ended without one (killed, out of memory)."""
+        path = folder / "outcome.json"
+        if not path.exists():
+            return None
+        raw: dict[str, Any] = read_json(path)
+        return cls(raw["status"], raw["message"], tuple(raw["missing"]))

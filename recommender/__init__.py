@@ -1,0 +1,1 @@
+"""The recommender agent: products for a customer, with reasons."""

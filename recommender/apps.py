@@ -1,0 +1,9 @@
+from django.apps import AppConfig
+from django.utils.translation import gettext_lazy as _
+
+
+class RecommenderConfig(AppConfig):
+    name = "recommender"
+    label = "crm_agents_recommender"
+    verbose_name = _("Recommender")
+    default_auto_field = "django.db.models.BigAutoField"
