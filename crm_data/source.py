@@ -3,7 +3,7 @@
     class CRM(Source):
         currency = "GBP"
         timezone = "Europe/London"
-        customers = Customers("crm.Company", name="full_name", owner="owner", attributes=["industry__name"])
+        customers = Customers("crm.Company", name="full_name", owner="owner")
         products = Products("crm.Product", name="name", price="price")
         interactions = [Interactions("crm.Output", kind="purchase", customer="deal__company",
                                      product="product", at="deal__closed", quantity="quantity", amount="amount")]

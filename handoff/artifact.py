@@ -36,7 +36,8 @@ def check_artifact(folder: Path, *, root: Path, sha256: str | None = None) -> No
     manifest = read_json(folder / "manifest.json")
     if manifest.get("artifact_version") != ARTIFACT_VERSION:
         raise HandoffError(
-            f"{folder} has artifact version {manifest.get('artifact_version')}, this code reads {ARTIFACT_VERSION}."
+            f"{folder} has artifact version {manifest.get('artifact_version')}, "
+            f"this code reads {ARTIFACT_VERSION}."
         )
     if sha256 is not None and sha256_of(folder / "manifest.json") != sha256:
         raise HandoffError(f"{folder / 'manifest.json'} is not the one recorded for this version.")
