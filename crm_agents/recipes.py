@@ -58,7 +58,7 @@ class Recipe:
     panel_order: ClassVar[int] = 100
 
     def defaults(self) -> dict[str, Any]:
-        """Return `TrainingConfig` values of this agent, without agent, dataset and what is left at default."""
+        """Return this agent's `TrainingConfig` values, less agent, dataset and what is left at default."""
         raise NotImplementedError
 
     def score_fields(self, score: float | None, payload: Mapping[str, Any]) -> dict[str, Any]:

@@ -6,7 +6,7 @@
         customers = Customers("crm.Company", name="full_name", owner="owner")
         products = Products("crm.Product", name="name", price="price")
         interactions = [Interactions("crm.Output", kind="purchase", customer="deal__company",
-                                     product="product", at="deal__closed", quantity="quantity", amount="amount")]
+                                     product="product", at="deal__closed", amount="amount")]
 
 Every value is an ORM path or expression of the named model. Nothing of the host is changed.
 """
@@ -19,7 +19,8 @@ from typing import Any
 
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.auth.models import AnonymousUser
-from django.db.models import Combinable, Q, QuerySet
+from django.db.models import Q, QuerySet
+from django.db.models.expressions import Combinable
 
 Path = str | Combinable
 

@@ -165,14 +165,14 @@ def write_events(folder: Path, shard: int, events: pl.DataFrame) -> None:
     """Write one shard in its only order, so that the same rows give the same bytes."""
     path = folder / shard_name(shard)
     path.parent.mkdir(parents=True, exist_ok=True)
-    ordered = events.select(EVENTS.names()).cast(dict(EVENTS)).sort(EVENTS.names(), nulls_last=False)
+    ordered = events.select(EVENTS.names()).cast(EVENTS).sort(EVENTS.names(), nulls_last=False)
     ordered.write_parquet(path, compression="zstd", statistics=True)
 
 
 def write_table(folder: Path, name: str, frame: pl.DataFrame, schema: pl.Schema) -> None:
     """Write `customers`, `products` or `market` in its only order."""
     folder.mkdir(parents=True, exist_ok=True)
-    ordered = frame.select(schema.names()).cast(dict(schema)).sort(schema.names(), nulls_last=False)
+    ordered = frame.select(schema.names()).cast(schema).sort(schema.names(), nulls_last=False)
     ordered.write_parquet(folder / f"{name}.parquet", compression="zstd", statistics=True)
 
 
