@@ -56,6 +56,8 @@ class Recipe:
     gate: ClassVar[Gate]
     score_model: ClassVar[type[ScoreRow]]
     panel_order: ClassVar[int] = 100
+    # Dotted path of a module whose `urlpatterns` join the REST API; a path, since recipes import no views.
+    api_urlconf: ClassVar[str] = ""
 
     def defaults(self) -> dict[str, Any]:
         """Return this agent's `TrainingConfig` values, less agent, dataset and what is left at default."""
