@@ -56,6 +56,7 @@ class Recipe:
     gate: ClassVar[Gate]
     score_model: ClassVar[type[ScoreRow]]
     panel_order: ClassVar[int] = 100
+    column: ClassVar[Text] = ""  # heading of the agent's column in the list of customers; none where empty
     # Dotted path of a module whose `urlpatterns` join the REST API; a path, since recipes import no views.
     api_urlconf: ClassVar[str] = ""
 
@@ -74,6 +75,10 @@ class Recipe:
     def customer_summary(self, agent: Agent, customer_id: str) -> dict[str, Any] | None:
         """Return the agent's entry in `GET /customers/{id}/`, JSON values only."""
         return None
+
+    def customer_cells(self, agent: Agent, customer_ids: list[str]) -> dict[str, Text]:
+        """Return the text of the agent's column for those customers of one page that have any; one query."""
+        return {}
 
 
 class PanelProvider:
