@@ -1,0 +1,61 @@
+"""What every agent's answer about one customer carries: where it comes from, or why there is none."""
+
+from datetime import datetime
+from typing import Any
+
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
+
+from crm_agents.models import ACTIVE_STATES, Agent, Feedback, RunStatus, TrainingRun
+
+
+def as_of(agent: Agent) -> datetime | None:
+    """Return the moment that the live scores speak of, or None where nothing is live."""
+    return agent.live_scoring.as_of if agent.live_scoring else None
+
+
+def provenance(agent: Agent) -> dict[str, Any]:
+    """Return `as_of` (ISO time) and `version` of the live scores, both None where nothing is live."""
+    moment = as_of(agent)
+    return {
+        "as_of": moment.isoformat() if moment else None,
+        "version": agent.live_version.number if agent.live_version else None,
+    }
+
+
+def why_nothing_is_live(agent: Agent) -> str:
+    """Return the sentence that explains why an agent has published no scores."""
+    run = TrainingRun.objects.filter(agent=agent).order_by("-created_at").first()
+    if run is None:
+        return _("This agent has not been trained yet.")
+    if run.status in ACTIVE_STATES:
+        return _("This agent is being trained now.")
+    if run.status == RunStatus.NOT_ENOUGH_DATA:
+        return " ".join([_("There is not enough data to train this agent yet."), *map(str, run.missing)])
+    if run.status == RunStatus.SUCCEEDED:
+        return _("This agent is trained, but none of its versions is published.")
+    return _("The last training of this agent did not finish, so there are no scores.")
+
+
+def why_not_scored(agent: Agent) -> str:
+    """Return the sentence that explains why one customer is missing from an agent's live scores."""
+    moment = as_of(agent)
+    if moment is None:
+        return why_nothing_is_live(agent)
+    day = date_format(moment, "DATE_FORMAT")
+    return _("This customer was not yet known when the scores of %(day)s were made.") % {"day": day}
+
+
+def latest_feedback(agent: Agent, customer_id: str) -> dict[str, dict[str, Any]]:
+    """Return, by item ("" for the score itself), the last thing staff said, as JSON values."""
+    rows = Feedback.objects.filter(agent=agent, tenant=agent.tenant, customer_id=customer_id)
+    return {
+        row.item: {
+            "verdict": row.verdict,
+            "label": str(row.get_verdict_display()),
+            "reason": row.reason,
+            "by": row.user.get_username() if row.user else "",
+            "at": row.at.isoformat(),
+        }
+        for row in rows.select_related("user").order_by("id")
+    }

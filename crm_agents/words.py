@@ -1,0 +1,40 @@
+"""Small pieces of sentences that the agents' reasons are made of, in the reader's language."""
+
+from django.utils.formats import number_format
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+
+def number(value: float, decimals: int = 0) -> str:
+    """Return a number with the language's separators: 1204 is "1,204"."""
+    return str(number_format(round(float(value), decimals), decimals, force_grouping=True))
+
+
+def money(value: float, currency: str) -> str:
+    """Return an amount with its currency: "1,204.50 GBP"."""
+    return f"{number(value, 2)} {currency}".rstrip()
+
+
+def times(count: int) -> str:
+    if count == 1:
+        return _("once")
+    return ngettext("%(count)s time", "%(count)s times", count) % {"count": number(count)}
+
+
+def days(count: float) -> str:
+    whole = round(count)
+    return ngettext("%(count)s day", "%(count)s days", whole) % {"count": number(whole)}
+
+
+def every(gap_days: float) -> str:
+    whole = max(1, round(gap_days))
+    if whole == 1:
+        return _("every day")
+    return ngettext("every %(count)s day", "every %(count)s days", whole) % {"count": number(whole)}
+
+
+def ago(days_since: float) -> str:
+    whole = round(days_since)
+    if whole < 1:
+        return _("less than a day ago")
+    return ngettext("%(count)s day ago", "%(count)s days ago", whole) % {"count": number(whole)}

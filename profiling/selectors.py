@@ -1,0 +1,132 @@
+"""Traits of one customer, computed from the Source's own events: no model, nothing stored."""
+
+from dataclasses import asdict, dataclass
+from datetime import date, datetime, timedelta
+from statistics import median
+from typing import Any
+
+from django.db.models import Max
+from django.utils import timezone
+
+from crm_agents.models import Agent
+from crm_data.selectors import EventRecord, customer_events, get_source, product_records
+from profiling.counting import most_frequent, money_of, orders_of
+
+YEAR = timedelta(days=365)
+FAVOURITES = 3
+
+
+@dataclass(frozen=True)
+class Favourite:
+    """A category or product and the number of orders it was in."""
+
+    name: str
+    orders: int
+
+
+@dataclass(frozen=True)
+class Traits:
+    """What the purchases of one customer say, counted to `as_of`.
+
+    Money is in the Source's currency and None where the CRM keeps no amounts; an order is a basket, or
+    a day's purchases where the CRM has no baskets.
+    """
+
+    as_of: datetime
+    currency: str
+    orders: int
+    orders_last_year: int
+    first_purchase: datetime | None
+    last_purchase: datetime | None
+    recency_days: int | None
+    usual_gap_days: int | None  # median between the days of purchase; None below three such days
+    spent: float | None
+    spent_last_year: float | None
+    average_basket: float | None
+    returns: int
+    returned: float | None
+    products: int
+    favourite_categories: tuple[Favourite, ...]
+    favourite_products: tuple[Favourite, ...]
+    interactions: dict[str, int]  # events by kind
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the traits as JSON values, times in ISO form."""
+        values = asdict(self)
+        for name in ("as_of", "first_purchase", "last_purchase"):
+            values[name] = values[name].isoformat() if values[name] else None
+        return values
+
+
+def customer_traits(customer_id: str, *, tenant: str = "", as_of: datetime | None = None) -> Traits:
+    """Return the traits of one customer. Who may see the customer is the caller's question.
+
+    `as_of` is by default the day that the live scores speak of, so that one page tells one story, or a
+    later purchase; without live scores it is now. Events after it are not counted.
+    """
+    events = customer_events(customer_id, tenant=tenant)
+    if as_of is None:
+        as_of = _day_of_the_data(tenant, events)
+    return _traits([event for event in events if event.at <= as_of], as_of, tenant)
+
+
+def _day_of_the_data(tenant: str, events: list[EventRecord]) -> datetime:
+    now = timezone.now()
+    live = Agent.objects.filter(tenant=tenant).aggregate(at=Max("live_scoring__as_of"))["at"]
+    if live is None:
+        return now
+    return max([live, *(event.at for event in events if event.at <= now)])
+
+
+def _traits(events: list[EventRecord], as_of: datetime, tenant: str) -> Traits:
+    purchases = [event for event in events if event.kind == "purchase"]
+    returns = [event for event in events if event.kind == "return"]
+    lately = [event for event in purchases if event.at > as_of - YEAR]
+    orders, spent = orders_of(purchases), money_of(purchases)
+    last = max((event.at for event in purchases), default=None)
+    return Traits(
+        as_of=as_of,
+        currency=get_source().currency,
+        orders=len(orders),
+        orders_last_year=len(orders_of(lately)),
+        first_purchase=min((event.at for event in purchases), default=None),
+        last_purchase=last,
+        recency_days=(as_of - last).days if last else None,
+        usual_gap_days=_usual_gap(purchases),
+        spent=spent,
+        spent_last_year=money_of(lately) if spent is not None else None,
+        average_basket=round(spent / len(orders), 2) if spent is not None and orders else None,
+        returns=len(orders_of(returns)),
+        returned=money_of(returns),
+        products=len({event.product for event in purchases if event.product}),
+        **_favourites(orders, tenant),
+        interactions=dict(most_frequent(event.kind for event in events)),
+    )
+
+
+def _usual_gap(purchases: list[EventRecord]) -> int | None:
+    days: list[date] = sorted({timezone.localtime(event.at).date() for event in purchases})
+    if len(days) < 3:
+        return None
+    return round(median((later - earlier).days for earlier, later in zip(days, days[1:], strict=False)))
+
+
+def _favourites(orders: dict[str, list[EventRecord]], tenant: str) -> dict[str, tuple[Favourite, ...]]:
+    baskets = [{event.product for event in lines if event.product} for lines in orders.values()]
+    products = product_records(set().union(*baskets), tenant=tenant)
+    names = [
+        products[code].name or code if code in products else code for basket in baskets for code in basket
+    ]
+    categories = [
+        category
+        for basket in baskets
+        for category in {products[code].category for code in basket if code in products} - {""}
+    ]
+    return {
+        "favourite_categories": _top(categories),
+        "favourite_products": _top(names),
+    }
+
+
+def _top(words: list[str]) -> tuple[Favourite, ...]:
+    return tuple(Favourite(name, orders) for name, orders in most_frequent(words)[:FAVOURITES])
