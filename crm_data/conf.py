@@ -8,6 +8,8 @@ from django.conf import settings
 DEFAULTS: dict[str, Any] = {
     # Dotted path of the Source class by which the CRM's rows are read.
     "SOURCE": "crm_data.builtin.BuiltInSource",
+    # ISO code of the built-in tables' amounts that name no currency of their own.
+    "CURRENCY": "GBP",
     # Folder of snapshots, run folders and artifacts; shared by all web and worker machines.
     "ROOT": "var",
     # Admin sites, as dotted paths, that carry the agents' pages.
@@ -18,6 +20,10 @@ DEFAULTS: dict[str, Any] = {
     "MAX_ATTEMPTS": 3,
     # Published score sets kept for rollback.
     "KEPT_SCORE_SETS": 3,
+    # Command of the trainer; empty for this interpreter's `python -m neural`.
+    "NEURAL_COMMAND": [],
+    # Threads of one trainer or scorer.
+    "THREADS": 1,
     # Per-agent settings, by recipe name: overrides of the recipe's defaults.
     "AGENTS": {},
 }

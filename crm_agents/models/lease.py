@@ -42,9 +42,19 @@ class Leased(models.Model):
     lease_until = models.DateTimeField(null=True, blank=True, editable=False, db_index=True)
     cancel_requested = models.BooleanField(_("cancel requested"), default=False)
     error = models.TextField(_("error"), blank=True)
+    # Empty while no message about this queued row has reached the queue: the sweeper then sends one.
+    woken_at = models.DateTimeField(null=True, blank=True, editable=False)
+    notice = models.TextField(
+        _("notice"), blank=True, help_text=_("What holds up queued work, in words for a person.")
+    )
     created_at = models.DateTimeField(_("created at"), default=timezone.now, db_index=True)
     started_at = models.DateTimeField(_("started at"), null=True, blank=True)
     finished_at = models.DateTimeField(_("finished at"), null=True, blank=True)
 
     class Meta:
         abstract = True
+
+    @property
+    def is_active(self) -> bool:
+        """Whether the work is still to be done or being done."""
+        return self.status in ACTIVE_STATES
