@@ -23,7 +23,7 @@ def configured_sites() -> list[AdminSite]:
     return sites
 
 
-def register(model: type[Model], admin_class: type[ModelAdmin[Any]]) -> None:
+def register(model: type[Model], admin_class: "type[ModelAdmin[Any]]") -> None:
     """Register `model` on every configured site; a site that has an admin of its own for it keeps that."""
     for site in configured_sites():
         if not site.is_registered(model):
