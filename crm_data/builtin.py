@@ -2,11 +2,11 @@
 
 from django.db.models import F
 
+from crm_data import conf
 from crm_data.source import Customers, Interactions, Market, Products, Source
 
 
 class BuiltInSource(Source):
-    currency = "GBP"
     timezone = "UTC"
     customers = Customers(
         "crm_data.Customer",
@@ -45,3 +45,6 @@ class BuiltInSource(Source):
         value="value",
         known_ahead="known_ahead",
     )
+
+    def __init__(self) -> None:
+        self.currency = conf.setting("CURRENCY")

@@ -1,0 +1,246 @@
+"""Turns a Source's declarations into querysets. Nothing else in the project reads a host's tables.
+
+Annotations carry the prefix `crm_`, so that they never meet a field of the host.
+"""
+
+import datetime as dt
+from collections.abc import Iterable, Mapping
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django.apps import apps
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.db import models
+from django.db.models import F, Q, QuerySet, Value
+from django.db.models.expressions import Combinable
+from django.db.models.functions import Cast
+
+from crm_data.paths import expression, follow, join, text_key
+from crm_data.source import Customers, Interactions, Many, Market, Path, Products, Source
+
+EVENT_COLUMNS = (
+    "customer",
+    "at",
+    "kind",
+    "basket",
+    "product",
+    "quantity",
+    "amount",
+    "currency",
+    "channel",
+    "text",
+)
+
+
+class UnknownCurrency(ValueError):
+    """An amount in a currency that the Source gives no rate for."""
+
+    def __init__(self, currency: str, source: Source) -> None:
+        super().__init__(
+            f"An amount is in {currency}, but {type(source).__name__} keeps its amounts in "
+            f"{source.currency} and names no rate for {currency}. Add it: "
+            f'rates = {{"{currency}": <{source.currency} for one {currency}>}}.'
+        )
+
+
+def model_of(label: str) -> type[models.Model]:
+    """Return a host's model by its label. Raises LookupError."""
+    try:
+        return apps.get_model(label)
+    except ValueError as error:
+        raise LookupError(f"{label!r} is not of the form app_label.ModelName.") from error
+
+
+def rows(mapping: Customers | Products | Interactions | Market) -> QuerySet[Any]:
+    """Return the host's rows of one mapping, unordered, through the host's default manager."""
+    every: QuerySet[Any] = model_of(mapping.model)._default_manager.order_by()
+    return every if mapping.where is None else every.filter(mapping.where)
+
+
+def customers(source: Source) -> QuerySet[Any]:
+    """Return the host's customers with `crm_id` and `crm_name`, both text."""
+    mapping = source.customers
+    found: QuerySet[Any] = rows(mapping).annotate(
+        crm_id=text_key(model_of(mapping.model), mapping.key), crm_name=_text(mapping.name)
+    )
+    return found
+
+
+def customer_rows(source: Source, found: QuerySet[Any]) -> QuerySet[Any, dict[str, Any]]:
+    """Return dicts of crm_id, crm_name, crm_email, crm_since, crm_json, pk and `crm_attribute_<n>`."""
+    mapping = source.customers
+    single = [path for path in mapping.attributes if isinstance(path, str)]
+    records: QuerySet[Any, dict[str, Any]] = found.annotate(
+        crm_email=_text(mapping.email),
+        crm_since=Value(None, models.DateTimeField()) if mapping.since is None else expression(mapping.since),
+        crm_json=Value(None, models.JSONField())
+        if mapping.json_attributes is None
+        else F(mapping.json_attributes),
+        **{f"crm_attribute_{number}": F(path) for number, path in enumerate(single)},
+    ).values(
+        "pk",
+        "crm_id",
+        "crm_name",
+        "crm_email",
+        "crm_since",
+        "crm_json",
+        *(f"crm_attribute_{number}" for number in range(len(single))),
+    )
+    return records
+
+
+def many_values(source: Source, many: Many, pks: Iterable[Any]) -> dict[Any, list[Any]]:
+    """Return the values of a to-many attribute by the customer's primary key."""
+    found: dict[Any, list[Any]] = {}
+    pairs = rows(source.customers).filter(pk__in=list(pks)).values_list("pk", many.path)
+    for pk, value in pairs:
+        if value is not None:
+            found.setdefault(pk, []).append(value)
+    return found
+
+
+def products(source: Source) -> QuerySet[Any] | None:
+    """Return the host's products with crm_id, crm_name, crm_category, crm_price and crm_available."""
+    mapping = source.products
+    if mapping is None:
+        return None
+    found: QuerySet[Any] = rows(mapping).annotate(
+        crm_id=text_key(model_of(mapping.model), mapping.key),
+        crm_name=_text(mapping.name),
+        crm_category=_text(mapping.category),
+        crm_price=_number(mapping.price),
+        crm_available=Value(True) if mapping.available is None else expression(mapping.available),
+    )
+    return found
+
+
+def events(source: Source, mapping: Interactions) -> QuerySet[Any]:
+    """Return one mapping's rows with a `crm_<column>` for each of EVENT_COLUMNS.
+
+    Rows without a customer are still in here; `known` leaves them out.
+    """
+    model = model_of(mapping.model)
+    product = source.products
+    found: QuerySet[Any] = rows(mapping).annotate(
+        crm_customer=text_key(model, customer_path(source, mapping)),
+        crm_at=expression(mapping.at),
+        crm_kind=_text(mapping.kind if isinstance(mapping.kind, Combinable) else Value(mapping.kind)),
+        crm_basket=_text(mapping.basket),
+        crm_product=text_key(model, join(mapping.product, product.key))
+        if mapping.product and product
+        else _text(None),
+        crm_quantity=_number(mapping.quantity),
+        crm_amount=_number(mapping.amount),
+        crm_currency=_text(mapping.currency),
+        crm_channel=_text(mapping.channel),
+        crm_text=_text(mapping.text),
+    )
+    return found
+
+
+def known(source: Source, mapping: Interactions, found: QuerySet[Any]) -> QuerySet[Any]:
+    """Leave out the rows of guests and of people who are not among the Source's customers."""
+    found = found.filter(**{f"{customer_path(source, mapping)}__isnull": False})
+    among = rows(source.customers)
+    if among.query.where:
+        found = found.filter(**{f"{mapping.customer}__in": among})
+    return found
+
+
+def customer_path(source: Source, mapping: Interactions) -> str:
+    return join(mapping.customer, source.customers.key)
+
+
+def at_bound(source: Source, found: QuerySet[Any], moment: dt.datetime) -> Q:
+    """Return the condition "crm_at is not later than `moment`", in the type that the column has."""
+    return Q(crm_at__lte=_in_type_of(found.query.annotations["crm_at"].output_field, source, moment))
+
+
+def after(source: Source, found: QuerySet[Any], moment: dt.datetime) -> Q:
+    """Return the condition "crm_at is later than `moment`"."""
+    return Q(crm_at__gt=_in_type_of(found.query.annotations["crm_at"].output_field, source, moment))
+
+
+def to_utc(value: dt.date | dt.datetime | None, source: Source) -> dt.datetime | None:
+    """Return a host's date or time as a moment; naive ones are read in `Source.timezone`."""
+    if value is None:
+        return None
+    if not isinstance(value, dt.datetime):
+        value = dt.datetime.combine(value, dt.time())
+    if value.tzinfo is None:
+        value = value.replace(tzinfo=ZoneInfo(source.timezone or "UTC"))
+    return value.astimezone(dt.UTC)
+
+
+def rate(source: Source, currency: str | None) -> float:
+    """Return the factor from `currency` to the Source's own. Raises UnknownCurrency."""
+    if not currency or currency == source.currency:
+        return 1.0
+    try:
+        return source.rates[currency]
+    except KeyError:
+        raise UnknownCurrency(currency, source) from None
+
+
+def native_keys(model: type[models.Model], path: str, texts: Iterable[str]) -> dict[Any, str]:
+    """Map keys in the type of their column to the text they are known by; what cannot be one is left out."""
+    field = _value_field(follow(model, path).field)
+    found: dict[Any, str] = {}
+    for text in texts:
+        try:
+            value = field.to_python(text)
+        except (ValidationError, ValueError, TypeError, OverflowError):
+            continue
+        if value is not None and str(value) == text and "\0" not in text:
+            found[value] = text
+    return found
+
+
+def plain(value: Any) -> Any:
+    """Return an attribute's value as JSON knows it: str, number, bool or None."""
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    if isinstance(value, dt.date | dt.datetime):
+        return value.isoformat()
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        return str(value)
+
+
+def attributes(
+    declared: Mapping[str, Any], lists: Mapping[str, list[Any]], own: Mapping[str, Any] | None
+) -> dict[str, Any]:
+    """Merge a customer's attributes, the unknown ones left out; a JSON object's entries come last."""
+    merged: dict[str, Any] = {**declared, **lists}
+    for name, value in (own or {}).items():
+        merged[str(name)] = value
+    cleaned: dict[str, Any] = {}
+    for name, value in merged.items():
+        if isinstance(value, list | tuple):
+            cleaned[name] = sorted(str(plain(item)) for item in value if item is not None)
+        elif not isinstance(value, dict) and plain(value) is not None:
+            cleaned[name] = plain(value)
+    return cleaned
+
+
+def _value_field(field: Any) -> Any:
+    while getattr(field, "is_relation", False):
+        field = field.target_field
+    return field
+
+
+def _in_type_of(field: Any, source: Source, moment: dt.datetime) -> dt.date | dt.datetime:
+    local = moment.astimezone(ZoneInfo(source.timezone or "UTC"))
+    if not isinstance(field, models.DateTimeField):
+        return local.date()
+    return moment if settings.USE_TZ else local.replace(tzinfo=None)
+
+
+def _text(path: Path | None) -> Combinable:
+    return Cast(Value(None) if path is None else expression(path), models.TextField())
+
+
+def _number(path: Path | None) -> Combinable:
+    return Cast(Value(None) if path is None else expression(path), models.FloatField())

@@ -1,0 +1,194 @@
+"""What is known of customers, products and events: plain records, read through the Source."""
+
+import datetime as dt
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from django.contrib.auth import get_user_model
+from django.contrib.auth.base_user import AbstractBaseUser
+from django.contrib.auth.models import AnonymousUser
+from django.db.models import QuerySet
+from django.utils import timezone
+from django.utils.module_loading import import_string
+
+from crm_data import conf, reading
+from crm_data.models import Snapshot
+from crm_data.source import Many, Source
+
+AnyUser = AbstractBaseUser | AnonymousUser
+
+
+class CustomerNotFound(LookupError):
+    """No such customer, or not one that the user may see: the two are not told apart."""
+
+
+@dataclass(frozen=True)
+class CustomerRecord:
+    """One customer as the host knows it."""
+
+    tenant: str
+    id: str
+    name: str
+    email: str
+    since: dt.datetime | None
+    owners: tuple[str, ...]  # user names
+    attributes: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class ProductRecord:
+    """One product as the host knows it."""
+
+    id: str
+    name: str
+    category: str
+    price: float | None
+
+
+@dataclass(frozen=True)
+class EventRecord:
+    """One dated event; `amount` is in the Source's currency, or None where that cannot be said."""
+
+    at: dt.datetime
+    kind: str
+    basket: str
+    product: str | None
+    quantity: float | None
+    amount: float | None
+    channel: str
+    text: str
+
+
+def get_source() -> Source:
+    """Return the Source that `CRM_AGENTS["SOURCE"]` names. Raises ImportError."""
+    source: Source = import_string(conf.setting("SOURCE"))()
+    return source
+
+
+def snapshot_folder(snapshot: Snapshot) -> Path:
+    """Return the folder of a snapshot's files; the row keeps it relative to the root."""
+    return conf.root() / snapshot.folder
+
+
+def visible_customers(user: AnyUser, *, tenant: str = "") -> QuerySet[Any]:
+    """Return the host's customers that `user` may see, with `crm_id` and `crm_name`."""
+    source = get_source()
+    with source.scope(tenant):
+        return source.visible_to(user, reading.customers(source))
+
+
+def visible_customer_ids(user: AnyUser, *, tenant: str = "") -> QuerySet[Any] | None:
+    """Return a subquery of ids for `customer_id__in=`, or None where the user may see every customer."""
+    source = get_source()
+    with source.scope(tenant):
+        every = reading.customers(source)
+        visible = source.visible_to(user, every)
+    return None if visible is every else visible.values("crm_id")
+
+
+def get_customer(user: AnyUser, customer_id: str, *, tenant: str = "") -> CustomerRecord:
+    """Return one customer. Raises CustomerNotFound when there is none or `user` may not see it."""
+    source = get_source()
+    mapping = source.customers
+    model = reading.model_of(mapping.model)
+    with source.scope(tenant):
+        native = reading.native_keys(model, mapping.key, [customer_id])
+        visible = source.visible_to(user, reading.customers(source))
+        found = visible.filter(**{f"{mapping.key}__in": list(native)}).first() if native else None
+        if found is None:
+            raise CustomerNotFound(f"There is no customer {customer_id!r}.")
+        return _customer_record(source, tenant, found.pk)
+
+
+def customer_names(ids: Iterable[str], *, tenant: str = "") -> dict[str, str]:
+    """Return the names of those of `ids` that exist."""
+    source = get_source()
+    with source.scope(tenant):
+        found = _by_keys(reading.customers(source), source.customers.model, source.customers.key, ids)
+        return {key: name or key for key, name in found.values_list("crm_id", "crm_name")}
+
+
+def product_records(ids: Iterable[str], *, tenant: str = "") -> dict[str, ProductRecord]:
+    """Return those of `ids` that exist."""
+    source = get_source()
+    with source.scope(tenant):
+        every = reading.products(source)
+        if every is None or source.products is None:
+            return {}
+        found = _by_keys(every, source.products.model, source.products.key, ids)
+        columns = found.values_list("crm_id", "crm_name", "crm_category", "crm_price")
+        return {
+            key: ProductRecord(key, name or key, category or "", price)
+            for key, name, category, price in columns
+        }
+
+
+def customer_events(customer_id: str, *, tenant: str = "", limit: int | None = None) -> list[EventRecord]:
+    """Return a customer's events up to now, newest first."""
+    source = get_source()
+    now = timezone.now()
+    found: list[EventRecord] = []
+    with source.scope(tenant):
+        for mapping in source.interactions:
+            path = reading.customer_path(source, mapping)
+            native = reading.native_keys(reading.model_of(mapping.model), path, [customer_id])
+            if not native:
+                continue
+            rows = reading.events(source, mapping)
+            rows = rows.filter(reading.at_bound(source, rows, now), **{f"{path}__in": list(native)})
+            columns = rows.order_by("-crm_at", "-pk").values_list(
+                *map("crm_{}".format, reading.EVENT_COLUMNS)
+            )
+            found += [_event_record(source, row) for row in (columns if limit is None else columns[:limit])]
+    found.sort(key=lambda event: event.at, reverse=True)
+    return found[:limit]
+
+
+def _by_keys(every: QuerySet[Any], model: str, key: str, ids: Iterable[str]) -> QuerySet[Any]:
+    native = reading.native_keys(reading.model_of(model), key, ids)
+    return every.filter(**{f"{key}__in": list(native)})
+
+
+def _customer_record(source: Source, tenant: str, pk: Any) -> CustomerRecord:
+    mapping = source.customers
+    row = reading.customer_rows(source, reading.customers(source).filter(pk=pk)).get()
+    many = [path for path in mapping.attributes if isinstance(path, Many)]
+    lists = {path.path: reading.many_values(source, path, [pk]).get(pk, []) for path in many}
+    return CustomerRecord(
+        tenant=tenant,
+        id=row["crm_id"],
+        name=row["crm_name"] or row["crm_id"],
+        email=row["crm_email"] or "",
+        since=reading.to_utc(row["crm_since"], source),
+        owners=_owners(source, pk),
+        attributes=reading.attributes(_declared(source, row), lists, row["crm_json"]),
+    )
+
+
+def _declared(source: Source, row: Mapping[str, Any]) -> dict[str, Any]:
+    plain = [path for path in source.customers.attributes if isinstance(path, str)]
+    return {path: row[f"crm_attribute_{number}"] for number, path in enumerate(plain)}
+
+
+def _owners(source: Source, pk: Any) -> tuple[str, ...]:
+    owner = source.customers.owner
+    if owner is None:
+        return ()
+    name = f"{owner}__{get_user_model().USERNAME_FIELD}"
+    found = reading.rows(source.customers).filter(pk=pk, **{f"{owner}__isnull": False})
+    return tuple(sorted(found.values_list(name, flat=True)))
+
+
+def _event_record(source: Source, row: tuple[Any, ...]) -> EventRecord:
+    _customer, at, kind, basket, product, quantity, amount, currency, channel, text = row
+    moment = reading.to_utc(at, source)
+    assert moment is not None  # noqa: S101  compared with now in the query, so not null
+    try:
+        amount = None if amount is None else amount * reading.rate(source, currency)
+    except reading.UnknownCurrency:
+        amount = None  # the snapshot refuses it with the remedy; a page still shows the event
+    return EventRecord(
+        moment, kind or "", basket or "", product or None, quantity, amount, channel or "", text or ""
+    )
