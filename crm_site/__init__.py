@@ -1,1 +1,3 @@
-"""The site: settings from the environment, urls, the Celery app. Nobody imports it."""
+from crm_site.celery import app as celery_app
+
+__all__ = ["celery_app"]

@@ -4,8 +4,11 @@ from pathlib import Path
 from typing import Any
 
 import environ
+from celery.schedules import crontab
 from csp.constants import NONE, SELF
 from django.utils.translation import gettext_lazy as _
+
+from crm_site.filesystem_broker import transport_options
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = environ.Env()
@@ -113,6 +116,9 @@ CONTENT_SECURITY_POLICY = {
 CRM_AGENTS: dict[str, Any] = {
     "SOURCE": env.str("CRM_SOURCE", default="crm_data.builtin.BuiltInSource"),
     "ROOT": env.str("CRM_ROOT", default=str(VAR / "agents")),
+    "LEASE_SECONDS": env.int("CRM_LEASE_SECONDS", default=30),
+    "NEURAL_COMMAND": env.list("CRM_NEURAL_COMMAND", default=[]),
+    "THREADS": env.int("CRM_THREADS", default=1),
 }
 
 REST_FRAMEWORK = {
@@ -124,11 +130,42 @@ REST_FRAMEWORK = {
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
 }
 
-CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", default="")
-CELERY_TASK_IGNORE_RESULT = True  # the rows are the truth
+CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", default="") or "folder://localhost/"
+CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, Any] = {}
+if CELERY_BROKER_URL.startswith("folder:"):
+    CELERY_BROKER_TRANSPORT_OPTIONS = transport_options(VAR / "broker")
+elif CELERY_BROKER_URL.startswith("amqp"):
+    CELERY_BROKER_TRANSPORT_OPTIONS = {"confirm_publish": True}
+    CELERY_TASK_DEFAULT_QUEUE_TYPE = "quorum"
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_ACCEPT_CONTENT = ["json"]
 CELERY_TASK_SERIALIZER = "json"
+CELERY_TASK_IGNORE_RESULT = True  # the rows are the truth
+# Acknowledged before the work begins: brokers deliver a long job again when its late acknowledgement
+# takes too long. What a dying worker drops, the sweeper finds by its lease and wakes again.
+CELERY_TASK_ACKS_LATE = False
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1  # a long job must not hold back messages others could take
+CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = False
+CELERY_TIMEZONE = TIME_ZONE
 CELERY_TASK_DEFAULT_QUEUE = "default"
+CELERY_TASK_ROUTES = {
+    "crm_agents.tasks.execute_run": {"queue": "gpu"},
+    "crm_agents.tasks.score_shard": {"queue": "gpu"},
+}
+CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
+SWEEP_SECONDS = env.float("CRM_SWEEP_SECONDS", default=15.0)
+# Entries that the beat process keeps in its tables; more are added in the admin.
+CELERY_BEAT_SCHEDULE = {
+    "Heal stranded work": {
+        "task": "crm_agents.tasks.sweep",
+        "schedule": SWEEP_SECONDS,
+        "options": {"expires": 2 * SWEEP_SECONDS},  # sweeps of a stopped worker must not pile up
+    },
+    "Score with the live versions": {
+        "task": "crm_agents.tasks.score_live_agents",
+        "schedule": crontab(hour="3", minute="30"),
+    },
+}
 
 LOGGING = {
     "version": 1,
