@@ -12,7 +12,7 @@ from churn.selectors import churn_for, tier_cells
 from crm_agents.answers import as_of
 from crm_agents.conf import agent_settings
 from crm_agents.models import Agent, ScoreRow
-from crm_agents.recipes import Gate, Panel, Recipe, Text
+from crm_agents.recipes import Cell, Gate, Panel, Recipe, Text
 
 
 class Churn(Recipe):
@@ -51,7 +51,7 @@ class Churn(Recipe):
         answer = churn_for(agent, customer_id)
         return {key: answer[key] for key in ("probability", "tier", "trend", "missing", "as_of", "version")}
 
-    def customer_cells(self, agent: Agent, customer_ids: list[str]) -> dict[str, Text]:
+    def customer_cells(self, agent: Agent, customer_ids: list[str]) -> dict[str, Cell]:
         return tier_cells(agent, customer_ids)
 
 

@@ -45,7 +45,7 @@ def thresholds(agent: str = "churn") -> Thresholds:
     )
     if found.medium >= found.high:
         raise ImproperlyConfigured(
-            f'{_PLACE}["tiers"] has medium {found.medium} and high {found.high}: medium must be the lower one.'
+            f'{_PLACE}["tiers"] has medium {found.medium} and high {found.high}; medium must be the lower.'
         )
     return found
 

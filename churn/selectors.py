@@ -10,7 +10,7 @@ from churn.models import ChurnScore, Tier, Trend
 from churn.reasons import reason_entries
 from crm_agents.answers import latest_feedback, provenance, why_not_scored
 from crm_agents.models import Agent
-from crm_agents.recipes import Text
+from crm_agents.recipes import Cell
 from crm_agents.selectors import live_score, live_scores, visible_live_scores
 from crm_data.selectors import get_source
 
@@ -51,17 +51,14 @@ def worklist(
     Customers without an answer are left out unless `tier` is "unknown".
     """
     scores = cast("QuerySet[ChurnScore]", visible_live_scores(agent, user))
-    if tier is None:
-        scores = scores.exclude(score=None)
-    else:
-        scores = scores.filter(tier=tier)
+    scores = scores.exclude(score=None) if tier is None else scores.filter(tier=tier)
     return scores.order_by("-score", "-id")
 
 
-def tier_cells(agent: Agent, customer_ids: list[str]) -> dict[str, Text]:
+def tier_cells(agent: Agent, customer_ids: list[str]) -> dict[str, Cell]:
     """Return the tier of each scored customer among `customer_ids`, for lists of customers."""
-    rows = live_scores(agent).filter(customer_id__in=customer_ids)
-    return {customer: Tier(tier).label for customer, tier in rows.values_list("customer_id", "tier")}
+    rows = live_scores(agent).filter(customer_id__in=customer_ids).values_list("customer_id", "tier")
+    return {customer: Cell(Tier(tier).label, tier) for customer, tier in rows}
 
 
 def _no_answer(customer_id: str, missing: list[str]) -> dict[str, Any]:

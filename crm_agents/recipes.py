@@ -47,6 +47,14 @@ class Panel:
     context: Mapping[str, Any]
 
 
+@dataclass(frozen=True)
+class Cell:
+    """What an agent says of one customer in a list; `tone` colours it (good, warn, bad, calm, or a tier)."""
+
+    text: Text
+    tone: str = "neutral"
+
+
 class Recipe:
     """One agent, declared. Subclasses set the class attributes and override what differs."""
 
@@ -76,8 +84,8 @@ class Recipe:
         """Return the agent's entry in `GET /customers/{id}/`, JSON values only."""
         return None
 
-    def customer_cells(self, agent: Agent, customer_ids: list[str]) -> dict[str, Text]:
-        """Return the text of the agent's column for those customers of one page that have any; one query."""
+    def customer_cells(self, agent: Agent, customer_ids: list[str]) -> dict[str, Cell]:
+        """Return the agent's column for those customers of one page that have any; one query."""
         return {}
 
 

@@ -114,9 +114,7 @@ def _usual_gap(purchases: list[EventRecord]) -> int | None:
 def _favourites(orders: dict[str, list[EventRecord]], tenant: str) -> dict[str, tuple[Favourite, ...]]:
     baskets = [{event.product for event in lines if event.product} for lines in orders.values()]
     products = product_records(set().union(*baskets), tenant=tenant)
-    names = [
-        products[code].name or code if code in products else code for basket in baskets for code in basket
-    ]
+    names = {code: product.name or code for code, product in products.items()}
     categories = [
         category
         for basket in baskets
@@ -124,7 +122,7 @@ def _favourites(orders: dict[str, list[EventRecord]], tenant: str) -> dict[str, 
     ]
     return {
         "favourite_categories": _top(categories),
-        "favourite_products": _top(names),
+        "favourite_products": _top([names.get(code, code) for basket in baskets for code in basket]),
     }
 
 

@@ -13,7 +13,7 @@ Names = Mapping[str, str]
 
 
 def reason_texts(reasons: Iterable[Facts], product_names: Names) -> list[str]:
-    """Return one sentence per reason; a code this version does not know, or without its facts, is left out."""
+    """Return one sentence per reason; unknown codes and those without their facts are left out."""
     return [text for reason in reasons if (text := _text(reason, product_names))]
 
 
