@@ -71,7 +71,11 @@ class Interaction(models.Model):
     """One dated event between a customer and the company; one line of an invoice is one purchase."""
 
     customer = models.ForeignKey(
-        Customer, models.CASCADE, verbose_name=_("customer"), related_name="interactions"
+        Customer,
+        models.CASCADE,
+        verbose_name=_("customer"),
+        related_name="interactions",
+        db_index=False,  # the index over customer and time serves
     )
     product = models.ForeignKey(
         Product, models.PROTECT, null=True, blank=True, verbose_name=_("product"), related_name="interactions"
@@ -80,9 +84,16 @@ class Interaction(models.Model):
         _("kind"), max_length=32, help_text=_("purchase, return, visit, email, call, question …")
     )
     at = models.DateTimeField(_("at"))
-    quantity = models.FloatField(_("quantity"), null=True, blank=True)
+    quantity = models.FloatField(
+        _("quantity"), null=True, blank=True, help_text=_("Never negative: the kind says what was returned.")
+    )
     amount = models.DecimalField(
-        _("amount"), max_digits=14, decimal_places=2, null=True, blank=True, help_text=_("Of the whole line.")
+        _("amount"),
+        max_digits=14,
+        decimal_places=2,
+        null=True,
+        blank=True,
+        help_text=_("Of the whole line; never negative."),
     )
     currency = models.CharField(_("currency"), max_length=3, blank=True)
     basket = models.CharField(_("basket"), max_length=64, blank=True, help_text=_("Invoice or order number."))
@@ -90,6 +101,8 @@ class Interaction(models.Model):
     text = models.TextField(_("text"), blank=True)
     # Names the row in the system it came from, so that a second delivery of it is recognised.
     key = models.UUIDField(_("key"), null=True, blank=True, unique=True, editable=False)
+    # The key of the purchase that a return reverses, where it is known.
+    return_of = models.UUIDField(_("return of"), null=True, blank=True, editable=False)
     changed_at = models.DateTimeField(_("changed at"), default=timezone.now, db_index=True, editable=False)
 
     class Meta:
@@ -97,7 +110,8 @@ class Interaction(models.Model):
         verbose_name_plural = _("interactions")
         indexes = [
             models.Index(fields=["customer", "at"], name="crm_data_interaction_cust_at"),
-            models.Index(fields=["-at"], name="crm_data_interaction_at"),
+            models.Index(fields=["-at", "-id"], name="crm_data_interaction_at"),
+            models.Index(fields=["basket"], name="crm_data_interaction_basket"),
         ]
 
     def __str__(self) -> str:
