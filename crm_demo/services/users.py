@@ -11,6 +11,8 @@ if TYPE_CHECKING:
 
 REP_GROUP = "Sales reps"
 MANAGER_GROUP = "Managers"
+DEMO_MANAGER = "manager"
+DEMO_REPS = ("anna", "wei")
 
 OUR_APPS = (
     "crm_data",
@@ -52,6 +54,20 @@ def make_rep(username: str, *, password: str | None) -> "User":
     """Create or refresh a sales rep, who sees own customers only. No password means no log-in."""
     reps, _ = make_groups()
     return _make_user(username, password=password, group=reps)
+
+
+def sales_reps(count: int) -> "list[User]":
+    """Return `count` sales reps, making those that are missing, without a log-in."""
+    users = get_user_model().objects
+    result = []
+    for name in rep_names(count):
+        present = users.filter(username=name).first()
+        result.append(present or make_rep(name, password=None))
+    return result
+
+
+def rep_names(count: int) -> list[str]:
+    return [*DEMO_REPS, *(f"rep{number:03d}" for number in range(len(DEMO_REPS) + 1, count + 1))][:count]
 
 
 def _make_user(username: str, *, password: str | None, group: Group) -> "User":
