@@ -8,6 +8,8 @@ from celery.schedules import crontab
 from csp.constants import NONE, SELF
 from django.utils.translation import gettext_lazy as _
 
+from crm_agents.api.description import DESCRIPTION
+
 from crm_site.filesystem_broker import transport_options
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -121,14 +123,21 @@ CRM_AGENTS: dict[str, Any] = {
     "THREADS": env.int("CRM_THREADS", default=1),
 }
 
-REST_FRAMEWORK = {
+REST_FRAMEWORK: dict[str, Any] = {
+    # The first one names the challenge of a 401 answer.
     "DEFAULT_AUTHENTICATION_CLASSES": [
-        "rest_framework.authentication.SessionAuthentication",
         "rest_framework.authentication.TokenAuthentication",
+        "rest_framework.authentication.SessionAuthentication",
     ],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_THROTTLE_RATES": {
+        "crm_agents.read": env.str("API_READ_RATE", default="1200/min"),
+        "crm_agents.write": env.str("API_WRITE_RATE", default="120/min"),
+        "crm_agents.runs": env.str("API_RUNS_RATE", default="30/min"),
+    },
 }
+SPECTACULAR_SETTINGS = DESCRIPTION
 
 CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", default="") or "folder://localhost/"
 CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, Any] = {}

@@ -1,0 +1,1 @@
+"""The churn agent's REST endpoints, included by `crm_agents.api.urls`."""

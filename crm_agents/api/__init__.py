@@ -1,0 +1,1 @@
+"""REST under one include: `path("api/v1/", include("crm_agents.api.urls"))`."""

@@ -1,0 +1,261 @@
+"""Runs: starting, following and cancelling long work. The answer to a start is 202 and the run's URL."""
+
+import uuid
+from typing import Any
+
+from django.db import transaction
+from django.http import Http404
+from django.utils.translation import gettext as _
+from drf_spectacular.utils import OpenApiParameter, extend_schema_field
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from crm_agents.api.base import ApiView
+from crm_agents.api.idempotency import idempotent
+from crm_agents.api.paging import CursorPaging, PageQuery
+from crm_agents.api.permissions import MANAGE_RUNS
+from crm_agents.api.problems import conflict, refused
+from crm_agents.api.schema import ACCEPTED_HEADERS, IDEMPOTENCY_KEY, describe, example
+from crm_agents.api.validation import JSONObjectField, StrictSerializer
+from crm_agents.models import RunStatus, ScoringRun, TrainingRun
+from crm_agents.services.runs import RunAlreadyActive, cancel_run, start_run
+from crm_agents.services.scoring import start_scoring
+from handoff.errors import HandoffError
+
+RUN_ID = OpenApiParameter("run_id", uuid.UUID, OpenApiParameter.PATH)
+SCOPES = {"GET": "crm_agents.read", "POST": "crm_agents.runs"}
+
+Run = TrainingRun | ScoringRun
+
+
+class RunsQuery(PageQuery):
+    status = serializers.ChoiceField(RunStatus.choices, default="")
+
+
+class RunInput(StrictSerializer):
+    config = JSONObjectField(default=dict, help_text="Overrides of the agent's training configuration.")
+    publish = serializers.BooleanField(default=True, help_text="Go live when the gate is passed.")
+
+
+class ScoreInput(StrictSerializer):
+    version = serializers.IntegerField(
+        default=None, allow_null=True, min_value=1, help_text="Number of a version; the live one by default."
+    )
+
+
+class ProgressSerializer(serializers.Serializer[Any]):
+    """How far it is, in the phase it is in."""
+
+    phase = serializers.CharField()
+    step = serializers.IntegerField()
+    of = serializers.IntegerField()
+    loss = serializers.FloatField(allow_null=True)
+    eta_seconds = serializers.FloatField(allow_null=True)
+
+
+class RunSerializer(serializers.Serializer[Any]):
+    """A training run or a scoring run."""
+
+    id = serializers.UUIDField()
+    kind = serializers.SerializerMethodField()
+    agent = serializers.CharField(source="agent.name")
+    status = serializers.ChoiceField(RunStatus.choices)
+    status_label = serializers.CharField(source="get_status_display")
+    active = serializers.BooleanField(source="is_active")
+    cancel_requested = serializers.BooleanField()
+    progress = serializers.SerializerMethodField()
+    missing = serializers.SerializerMethodField()
+    notice = serializers.SerializerMethodField()
+    error = serializers.CharField(allow_blank=True)
+    attempts = serializers.IntegerField()
+    started_by = serializers.SerializerMethodField()
+    version = serializers.SerializerMethodField()
+    created_at = serializers.DateTimeField()
+    started_at = serializers.DateTimeField(allow_null=True)
+    finished_at = serializers.DateTimeField(allow_null=True)
+    url = serializers.SerializerMethodField()
+
+    @extend_schema_field(serializers.ChoiceField(["training", "scoring"]))
+    def get_kind(self, run: Run) -> str:
+        return "training" if isinstance(run, TrainingRun) else "scoring"
+
+    @extend_schema_field(ProgressSerializer(allow_null=True))
+    def get_progress(self, run: Run) -> dict[str, Any] | None:
+        if isinstance(run, ScoringRun):
+            return _shards_done(run)
+        names = ("phase", "step", "of", "loss", "eta_seconds")
+        return {name: run.progress.get(name) for name in names} if run.progress else None
+
+    def get_missing(self, run: Run) -> list[str]:
+        """What data is missing, one sentence each, where there is not enough."""
+        return [str(sentence) for sentence in run.missing] if isinstance(run, TrainingRun) else []
+
+    def get_notice(self, run: Run) -> str:
+        """What holds up queued work, or empty."""
+        return run.notice or (_shards_held_up(run) if isinstance(run, ScoringRun) else "")
+
+    def get_started_by(self, run: Run) -> str | None:
+        user = run.started_by if isinstance(run, TrainingRun) else None
+        return user.get_username() if user else None
+
+    @extend_schema_field(serializers.URLField(allow_null=True, help_text="Version made, or scored with."))
+    def get_version(self, run: Run) -> str | None:
+        version = run.version_id if isinstance(run, ScoringRun) else _made_by(run)
+        return self.context["view"].url("version", version_id=version) if version else None
+
+    @extend_schema_field(serializers.URLField)
+    def get_url(self, run: Run) -> str:
+        url: str = self.context["view"].url("run", run_id=run.pk)
+        return url
+
+
+def _made_by(run: TrainingRun) -> int | None:
+    version = getattr(run, "version", None)  # the far side of a one-to-one: absent, not None
+    return version.pk if version else None
+
+
+def _shards_done(run: ScoringRun) -> dict[str, Any]:
+    statuses = list(run.shards.values_list("status", flat=True))
+    done = statuses.count(RunStatus.SUCCEEDED)
+    return {"phase": "scoring", "step": done, "of": len(statuses), "loss": None, "eta_seconds": None}
+
+
+def _shards_held_up(run: ScoringRun) -> str:
+    notices = run.shards.filter(status=RunStatus.QUEUED).exclude(notice="")
+    return notices.values_list("notice", flat=True).first() or ""
+
+
+def accepted(view: ApiView, run: Run) -> Response:
+    """Answer 202 with the run, and its URL as `Location`."""
+    response = Response(_written(view, run), status=202, headers={"Location": view.url("run", run_id=run.pk)})
+    # The message to the workers leaves at commit; a notice of what holds it up belongs into the answer.
+    transaction.on_commit(lambda: response.data.update(_written(view, run)))
+    return response
+
+
+def _written(view: ApiView, run: Run) -> dict[str, Any]:
+    return dict(RunSerializer(run, context={"view": view}).data)
+
+
+def already_active(view: ApiView, error: RunAlreadyActive) -> Exception:
+    url = view.url("run", run_id=error.run.pk)
+    return conflict("run-already-active", _("A run of this agent is active"), str(error), run=url)
+
+
+class RunListView(ApiView):
+    required_permissions = {"GET": MANAGE_RUNS, "POST": MANAGE_RUNS}
+    throttle_scopes = SCOPES
+    pagination_class = CursorPaging
+    tag = "runs"
+
+    @describe(
+        "Training runs of an agent, newest first",
+        parameters=[RunsQuery],
+        responses={200: RunSerializer(many=True)},
+    )
+    def get(self, request: Request, name: str) -> Response:
+        query = self.query(RunsQuery)
+        runs = self.agent(name).runs.select_related("agent", "started_by", "version")
+        if query["status"]:
+            runs = runs.filter(status=query["status"])
+        return self.page(runs, RunSerializer, query=query, ordering=("-created_at", "pk"))
+
+    @describe(
+        "Start training",
+        description="`notice` says so where the message to the workers could not be sent; the run starts "
+        "as soon as it can.",
+        parameters=[IDEMPOTENCY_KEY, *ACCEPTED_HEADERS],
+        request=RunInput,
+        responses={202: RunSerializer},
+        examples=[
+            example("Try a shorter training", {"config": {"epochs": 2}, "publish": False}, request_only=True)
+        ],
+    )
+    @idempotent
+    def post(self, request: Request, name: str) -> Response:
+        asked = self.body(RunInput)
+        agent = self.agent(name)
+        try:
+            run = start_run(agent, user=request.user, config=asked["config"], publish=asked["publish"])
+        except RunAlreadyActive as error:
+            raise already_active(self, error) from error
+        except HandoffError as error:
+            raise refused("config", asked["config"], str(error)) from error
+        return accepted(self, run)
+
+
+class ScoreView(ApiView):
+    required_permissions = {"POST": MANAGE_RUNS}
+    throttle_scopes = SCOPES
+    tag = "runs"
+
+    @describe(
+        "Score every customer anew with the live version or another one",
+        parameters=[IDEMPOTENCY_KEY, *ACCEPTED_HEADERS],
+        request=ScoreInput,
+        responses={202: RunSerializer},
+    )
+    @idempotent
+    def post(self, request: Request, name: str) -> Response:
+        number = self.body(ScoreInput)["version"]
+        agent = self.agent(name)
+        version = agent.versions.filter(number=number).first() if number else agent.live_version
+        if version is None:
+            raise _no_version(number)
+        try:
+            scoring = start_scoring(agent, version=version, user=request.user)
+        except RunAlreadyActive as error:
+            raise already_active(self, error) from error
+        return accepted(self, scoring)
+
+
+def _no_version(number: int | None) -> Exception:
+    if number is None:
+        detail = _("The agent has no live version; promote one first, or name one as `version`.")
+        return conflict("no-live-version", _("Nothing to score with"), detail)
+    return refused("version", number, _("The agent has no version of this number."))
+
+
+class RunView(ApiView):
+    required_permissions = {"GET": MANAGE_RUNS}
+    tag = "runs"
+
+    @describe("One run and its progress", parameters=[RUN_ID], responses={200: RunSerializer})
+    def get(self, request: Request, run_id: str) -> Response:
+        return Response(_written(self, _run(self, run_id)))
+
+
+class CancelView(ApiView):
+    required_permissions = {"POST": MANAGE_RUNS}
+    throttle_scopes = SCOPES
+    tag = "runs"
+
+    @describe(
+        "Cancel a run; the worker stops it within seconds",
+        parameters=[RUN_ID, IDEMPOTENCY_KEY, *ACCEPTED_HEADERS],
+        request=None,
+        responses={202: RunSerializer},
+    )
+    @idempotent
+    def post(self, request: Request, run_id: str) -> Response:
+        run = _run(self, run_id)
+        if not run.is_active:
+            raise conflict("run-finished", _("The run has ended"), _("There is nothing left to cancel."))
+        cancel_run(run, user=request.user)
+        return accepted(self, _run(self, run_id))
+
+
+def _run(view: ApiView, run_id: str) -> Run:
+    try:
+        key = uuid.UUID(run_id)
+    except ValueError as error:
+        raise Http404 from error
+    training = TrainingRun.objects.select_related("agent", "started_by", "version")
+    run = training.filter(pk=key, agent__tenant=view.tenant).first()
+    if run is not None:
+        return run
+    scoring = ScoringRun.objects.select_related("agent").filter(pk=key, agent__tenant=view.tenant).first()
+    if scoring is None:
+        raise Http404
+    return scoring

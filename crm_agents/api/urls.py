@@ -1,0 +1,59 @@
+"""Every endpoint. A host includes this module under the prefix of its choice."""
+
+from collections import Counter
+from importlib import import_module
+
+from django.core.exceptions import ImproperlyConfigured
+from django.urls import URLPattern, path
+
+from crm_agents.api.agents import AgentListView, AgentView
+from crm_agents.api.customers import CustomerDetailView, CustomerListView
+from crm_agents.api.docs import DocsView, SchemaView
+from crm_agents.api.feedback import FeedbackView
+from crm_agents.api.interactions import InteractionsView
+from crm_agents.api.runs import CancelView, RunListView, RunView, ScoreView
+from crm_agents.api.versions import PromoteView, RollbackView, VersionListView, VersionView
+from crm_agents.recipes import recipes
+
+app_name = "crm_agents_api"
+
+
+def agent_urls() -> list[URLPattern]:
+    """Return the endpoints that the registered agents bring."""
+    return [
+        pattern
+        for recipe in recipes()
+        if recipe.api_urlconf
+        for pattern in import_module(recipe.api_urlconf).urlpatterns
+    ]
+
+
+def refuse_double_names(patterns: list[URLPattern]) -> None:
+    """Raise ImproperlyConfigured where two endpoints would answer to one name."""
+    double = sorted(str(name) for name, count in Counter(p.name for p in patterns).items() if count > 1)
+    if double:
+        raise ImproperlyConfigured(
+            f"Two REST endpoints are named {', '.join(double)}: begin an agent's URL names with its own name."
+        )
+
+
+urlpatterns = [
+    path("customers/", CustomerListView.as_view(), name="customers"),
+    path("customers/<str:customer_id>/", CustomerDetailView.as_view(), name="customer"),
+    path("feedback/", FeedbackView.as_view(), name="feedback"),
+    path("agents/", AgentListView.as_view(), name="agents"),
+    path("agents/<str:name>/", AgentView.as_view(), name="agent"),
+    path("agents/<str:name>/runs/", RunListView.as_view(), name="runs"),
+    path("agents/<str:name>/score/", ScoreView.as_view(), name="score"),
+    path("agents/<str:name>/rollback/", RollbackView.as_view(), name="rollback"),
+    path("runs/<str:run_id>/", RunView.as_view(), name="run"),
+    path("runs/<str:run_id>/cancel/", CancelView.as_view(), name="run-cancel"),
+    path("versions/", VersionListView.as_view(), name="versions"),
+    path("versions/<str:version_id>/", VersionView.as_view(), name="version"),
+    path("versions/<str:version_id>/promote/", PromoteView.as_view(), name="version-promote"),
+    path("interactions/", InteractionsView.as_view(), name="interactions"),
+    path("schema/", SchemaView.as_view(), name="schema"),
+    path("docs/", DocsView.as_view(), name="docs"),
+    *agent_urls(),
+]
+refuse_double_names(urlpatterns)

@@ -1,0 +1,176 @@
+"""Versions: how each did against the baselines; publishing one, and going back to the one before."""
+
+from typing import Any
+
+from django.utils.translation import gettext as _
+from drf_spectacular.utils import OpenApiParameter, extend_schema_field
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from crm_agents.api.base import ApiView
+from crm_agents.api.idempotency import idempotent
+from crm_agents.api.paging import CursorPaging, PageQuery
+from crm_agents.api.permissions import PROMOTE_VERSION, VIEW_SCORES
+from crm_agents.api.problems import Problem, conflict
+from crm_agents.api.runs import RunSerializer, accepted
+from crm_agents.api.schema import ACCEPTED_HEADERS, IDEMPOTENCY_KEY, describe, example
+from crm_agents.api.validation import StrictSerializer
+from crm_agents.models import ModelVersion
+from crm_agents.models.agent import Verdict
+from crm_agents.services.publishing import GateNotPassed, NothingToRollBackTo, promote_version, roll_back
+
+VERSION_ID = OpenApiParameter("version_id", int, OpenApiParameter.PATH)
+
+
+class VersionsQuery(PageQuery):
+    agent = serializers.CharField(default="", max_length=64, help_text="Name of the agent.")
+    verdict = serializers.ChoiceField(Verdict.choices, default="", help_text="Of the gate.")
+
+
+class VersionSerializer(serializers.Serializer[Any]):
+    id = serializers.IntegerField()
+    agent = serializers.CharField(source="agent.name")
+    number = serializers.IntegerField()
+    verdict = serializers.ChoiceField(Verdict.choices)
+    verdict_reason = serializers.CharField(allow_blank=True)
+    live = serializers.SerializerMethodField()
+    created_at = serializers.DateTimeField()
+    url = serializers.SerializerMethodField()
+
+    def get_live(self, version: ModelVersion) -> bool:
+        return version.agent.live_version_id == version.pk
+
+    @extend_schema_field(serializers.URLField)
+    def get_url(self, version: ModelVersion) -> str:
+        url: str = self.context["view"].url("version", version_id=version.pk)
+        return url
+
+
+class VersionDetailSerializer(VersionSerializer):
+    run_url = serializers.SerializerMethodField()
+    snapshot = serializers.CharField(
+        source="snapshot.sha256", help_text="SHA-256 of the data it learnt from."
+    )
+    watermark = serializers.DateTimeField(source="snapshot.watermark")
+    artifact_sha256 = serializers.CharField()
+    evaluation = serializers.DictField(
+        child=serializers.JSONField(), help_text="Windows, metrics, baselines and curves of the test."
+    )
+
+    @extend_schema_field(serializers.URLField)
+    def get_run_url(self, version: ModelVersion) -> str:
+        url: str = self.context["view"].url("run", run_id=version.run_id)
+        return url
+
+
+class Promotion(StrictSerializer):
+    override_reason = serializers.CharField(
+        default="",
+        allow_blank=True,
+        max_length=500,
+        help_text="Why a version that did not pass the gate is published all the same; kept in the audit.",
+    )
+
+
+class Nothing(StrictSerializer):
+    """A body without members."""
+
+
+class PromotedSerializer(serializers.Serializer[Any]):
+    live_version = serializers.IntegerField(allow_null=True)
+    url = serializers.URLField(help_text="Of the live version.", allow_null=True)
+
+
+class VersionListView(ApiView):
+    required_permissions = {"GET": VIEW_SCORES}
+    pagination_class = CursorPaging
+    tag = "versions"
+
+    @describe(
+        "Versions of the agents, newest first",
+        parameters=[VersionsQuery],
+        responses={200: VersionSerializer(many=True)},
+    )
+    def get(self, request: Request) -> Response:
+        query = self.query(VersionsQuery)
+        versions = ModelVersion.objects.filter(agent__tenant=self.tenant).select_related("agent")
+        if query["agent"]:
+            versions = versions.filter(agent__name=query["agent"])
+        if query["verdict"]:
+            versions = versions.filter(verdict=query["verdict"])
+        return self.page(versions.defer("evaluation"), VersionSerializer, query=query, ordering=("-id",))
+
+
+class VersionView(ApiView):
+    required_permissions = {"GET": VIEW_SCORES}
+    tag = "versions"
+
+    @describe(
+        "One version and its evaluation", parameters=[VERSION_ID], responses={200: VersionDetailSerializer}
+    )
+    def get(self, request: Request, version_id: str) -> Response:
+        version = _version(self, version_id)
+        return Response(VersionDetailSerializer(version, context={"view": self}).data)
+
+
+class PromoteView(ApiView):
+    required_permissions = {"POST": PROMOTE_VERSION}
+    tag = "versions"
+
+    @describe(
+        "Publish a version",
+        description="202 where scores must be made first: `Location` is the run. 200 where they are live now.",
+        parameters=[VERSION_ID, IDEMPOTENCY_KEY, *ACCEPTED_HEADERS],
+        request=Promotion,
+        responses={200: PromotedSerializer, 202: RunSerializer},
+        examples=[
+            example("Override", {"override_reason": "The rule is blind to new customers."}, request_only=True)
+        ],
+    )
+    @idempotent
+    def post(self, request: Request, version_id: str) -> Response:
+        version = _version(self, version_id)
+        reason = self.body(Promotion)["override_reason"]
+        try:
+            scoring = promote_version(version, user=request.user, override_reason=reason)
+        except GateNotPassed as error:
+            raise conflict("gate-not-passed", _("The version did not pass the gate"), str(error)) from error
+        if scoring is not None:
+            return accepted(self, scoring)
+        return _live(self, version)
+
+
+class RollbackView(ApiView):
+    required_permissions = {"POST": PROMOTE_VERSION}
+    tag = "agents"
+
+    @describe(
+        "Go back to the scores that were live before",
+        parameters=[IDEMPOTENCY_KEY],
+        request=Nothing,
+        responses={200: PromotedSerializer},
+    )
+    @idempotent
+    def post(self, request: Request, name: str) -> Response:
+        self.body(Nothing)
+        agent = self.agent(name)
+        try:
+            scoring = roll_back(agent, user=request.user)
+        except NothingToRollBackTo as error:
+            title = _("There is nothing to go back to")
+            raise conflict("nothing-to-roll-back-to", title, str(error)) from error
+        return _live(self, scoring.version)
+
+
+def _live(view: ApiView, version: ModelVersion) -> Response:
+    return Response({"live_version": version.number, "url": view.url("version", version_id=version.pk)})
+
+
+def _version(view: ApiView, version_id: str) -> ModelVersion:
+    known = ModelVersion.objects.select_related("agent", "snapshot").filter(agent__tenant=view.tenant)
+    number = int(version_id) if version_id.isascii() and version_id.isdecimal() else 0
+    version = known.filter(pk=number).first()
+    if version is None:
+        raise Problem(404, _("There is no version %(id)s.") % {"id": version_id})
+    return version

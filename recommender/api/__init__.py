@@ -1,0 +1,1 @@
+"""The recommender's REST endpoint, included by `crm_agents.api.urls`."""

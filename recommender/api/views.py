@@ -1,0 +1,31 @@
+from typing import Any
+
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from crm_agents.api.base import ApiView
+from crm_agents.api.conditional import conditional
+from crm_agents.api.permissions import VIEW_SCORES
+from crm_agents.api.schema import IF_NONE_MATCH, NOT_MODIFIED, describe
+from recommender.api.serializers import MOST_ITEMS, RecommendationsQuery, RecommendationsSerializer
+from recommender.selectors import recommendations_for
+
+
+class RecommendationsView(ApiView):
+    required_permissions = {"GET": VIEW_SCORES}
+    tag = "customers"
+
+    @describe(
+        "Products recommended to a customer, with reasons",
+        operation_id="customers_recommendations",
+        parameters=[RecommendationsQuery, IF_NONE_MATCH],
+        responses={200: RecommendationsSerializer, 304: NOT_MODIFIED},
+    )
+    def get(self, request: Request, customer_id: str) -> Response:
+        query = self.query(RecommendationsQuery)
+        customer = self.customer(customer_id)
+        agent = self.agent("recommender")
+        answer = recommendations_for(agent, customer.id, limit=MOST_ITEMS)
+        kept = [item for item in answer["items"] if query["category"] in ("", item["category"])]
+        body: dict[str, Any] = {**answer, "items": kept[: query["limit"]]}
+        return conditional(request, Response(body), agent)
