@@ -12,6 +12,8 @@ DEFAULTS: dict[str, Any] = {
     "CURRENCY": "GBP",
     # Folder of snapshots, run folders and artifacts; shared by all web and worker machines.
     "ROOT": "var",
+    # Events of one snapshot file, about: scoring and training fan out over the files.
+    "SHARD_EVENTS": 250_000,
     # Admin sites, as dotted paths, that carry the agents' pages.
     "ADMIN_SITES": ["django.contrib.admin.site"],
     # A worker that has not renewed its lease for so long is taken for dead.

@@ -4,7 +4,7 @@ Annotations carry the prefix `crm_`, so that they never meet a field of the host
 """
 
 import datetime as dt
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -12,7 +12,7 @@ from django.apps import apps
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import models
-from django.db.models import F, Q, QuerySet, Value
+from django.db.models import F, QuerySet, Value
 from django.db.models.expressions import Combinable
 from django.db.models.functions import Cast
 
@@ -67,27 +67,44 @@ def customers(source: Source) -> QuerySet[Any]:
     return found
 
 
-def customer_rows(source: Source, found: QuerySet[Any]) -> QuerySet[Any, dict[str, Any]]:
-    """Return dicts of crm_id, crm_name, crm_email, crm_since, crm_json, pk and `crm_attribute_<n>`."""
+CUSTOMER_COLUMNS = ("pk", "crm_id", "crm_name", "crm_email", "crm_since", "crm_json")
+
+
+def customer_columns(source: Source) -> list[str]:
+    """Return the columns of `customer_rows`: CUSTOMER_COLUMNS, then one for each single-valued attribute."""
+    return [*CUSTOMER_COLUMNS, *(f"crm_attribute_{number}" for number in range(len(_single(source))))]
+
+
+def customer_rows(source: Source, found: QuerySet[Any]) -> QuerySet[Any]:
+    """Annotate `customers` with all of `customer_columns`."""
     mapping = source.customers
-    single = [path for path in mapping.attributes if isinstance(path, str)]
-    records: QuerySet[Any, dict[str, Any]] = found.annotate(
+    records: QuerySet[Any] = found.annotate(
         crm_email=_text(mapping.email),
         crm_since=Value(None, models.DateTimeField()) if mapping.since is None else expression(mapping.since),
         crm_json=Value(None, models.JSONField())
         if mapping.json_attributes is None
         else F(mapping.json_attributes),
-        **{f"crm_attribute_{number}": F(path) for number, path in enumerate(single)},
-    ).values(
-        "pk",
-        "crm_id",
-        "crm_name",
-        "crm_email",
-        "crm_since",
-        "crm_json",
-        *(f"crm_attribute_{number}" for number in range(len(single))),
+        **{f"crm_attribute_{number}": F(path) for number, path in enumerate(_single(source))},
     )
     return records
+
+
+def declared(source: Source, row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the single-valued attributes of one of `customer_rows`, by their paths."""
+    return {path: row[f"crm_attribute_{number}"] for number, path in enumerate(_single(source))}
+
+
+def pages(found: QuerySet[Any], columns: Sequence[str], *, size: int) -> Iterator[list[tuple[Any, ...]]]:
+    """Yield rows of `columns` page by page; no query stays open between pages."""
+    last = None
+    while True:
+        page = found.order_by("pk") if last is None else found.order_by("pk").filter(pk__gt=last)
+        rows = list(page.values_list(*columns, "pk")[:size])
+        if rows:
+            yield [row[:-1] for row in rows]
+        if len(rows) < size:
+            return
+        last = rows[-1][-1]
 
 
 def many_values(source: Source, many: Many, pks: Iterable[Any]) -> dict[Any, list[Any]]:
@@ -111,6 +128,21 @@ def products(source: Source) -> QuerySet[Any] | None:
         crm_category=_text(mapping.category),
         crm_price=_number(mapping.price),
         crm_available=Value(True) if mapping.available is None else expression(mapping.available),
+    )
+    return found
+
+
+def market(source: Source) -> QuerySet[Any] | None:
+    """Return the host's market rows with crm_series, crm_scope, crm_date, crm_value and crm_known_ahead."""
+    mapping = source.market
+    if mapping is None:
+        return None
+    found: QuerySet[Any] = rows(mapping).annotate(
+        crm_series=_text(mapping.series),
+        crm_scope=Value("") if mapping.scope is None else _text(mapping.scope),
+        crm_date=Cast(expression(mapping.date), models.DateField()),
+        crm_value=_number(mapping.value),
+        crm_known_ahead=Value(False) if mapping.known_ahead is None else expression(mapping.known_ahead),
     )
     return found
 
@@ -152,14 +184,12 @@ def customer_path(source: Source, mapping: Interactions) -> str:
     return join(mapping.customer, source.customers.key)
 
 
-def at_bound(source: Source, found: QuerySet[Any], moment: dt.datetime) -> Q:
-    """Return the condition "crm_at is not later than `moment`", in the type that the column has."""
-    return Q(crm_at__lte=_in_type_of(found.query.annotations["crm_at"].output_field, source, moment))
-
-
-def after(source: Source, found: QuerySet[Any], moment: dt.datetime) -> Q:
-    """Return the condition "crm_at is later than `moment`"."""
-    return Q(crm_at__gt=_in_type_of(found.query.annotations["crm_at"].output_field, source, moment))
+def in_type_of(annotation: str, source: Source, found: QuerySet[Any], moment: dt.datetime) -> Any:
+    """Return `moment` as a value to compare the annotation with: date, naive or aware time."""
+    local = moment.astimezone(ZoneInfo(source.timezone or "UTC"))
+    if not isinstance(found.query.annotations[annotation].output_field, models.DateTimeField):
+        return local.date()
+    return moment if settings.USE_TZ else local.replace(tzinfo=None)
 
 
 def to_utc(value: dt.date | dt.datetime | None, source: Source) -> dt.datetime | None:
@@ -231,11 +261,8 @@ def _value_field(field: Any) -> Any:
     return field
 
 
-def _in_type_of(field: Any, source: Source, moment: dt.datetime) -> dt.date | dt.datetime:
-    local = moment.astimezone(ZoneInfo(source.timezone or "UTC"))
-    if not isinstance(field, models.DateTimeField):
-        return local.date()
-    return moment if settings.USE_TZ else local.replace(tzinfo=None)
+def _single(source: Source) -> list[str]:
+    return [path for path in source.customers.attributes if isinstance(path, str)]
 
 
 def _text(path: Path | None) -> Combinable:

@@ -1,7 +1,7 @@
 """What is known of customers, products and events: plain records, read through the Source."""
 
 import datetime as dt
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -137,7 +137,8 @@ def customer_events(customer_id: str, *, tenant: str = "", limit: int | None = N
             if not native:
                 continue
             rows = reading.events(source, mapping)
-            rows = rows.filter(reading.at_bound(source, rows, now), **{f"{path}__in": list(native)})
+            upto = reading.in_type_of("crm_at", source, rows, now)
+            rows = rows.filter(**{"crm_at__lte": upto, f"{path}__in": list(native)})
             columns = rows.order_by("-crm_at", "-pk").values_list(
                 *map("crm_{}".format, reading.EVENT_COLUMNS)
             )
@@ -153,7 +154,8 @@ def _by_keys(every: QuerySet[Any], model: str, key: str, ids: Iterable[str]) -> 
 
 def _customer_record(source: Source, tenant: str, pk: Any) -> CustomerRecord:
     mapping = source.customers
-    row = reading.customer_rows(source, reading.customers(source).filter(pk=pk)).get()
+    found = reading.customer_rows(source, reading.customers(source).filter(pk=pk))
+    row = found.values(*reading.customer_columns(source)).get()
     many = [path for path in mapping.attributes if isinstance(path, Many)]
     lists = {path.path: reading.many_values(source, path, [pk]).get(pk, []) for path in many}
     return CustomerRecord(
@@ -163,13 +165,8 @@ def _customer_record(source: Source, tenant: str, pk: Any) -> CustomerRecord:
         email=row["crm_email"] or "",
         since=reading.to_utc(row["crm_since"], source),
         owners=_owners(source, pk),
-        attributes=reading.attributes(_declared(source, row), lists, row["crm_json"]),
+        attributes=reading.attributes(reading.declared(source, row), lists, row["crm_json"]),
     )
-
-
-def _declared(source: Source, row: Mapping[str, Any]) -> dict[str, Any]:
-    plain = [path for path in source.customers.attributes if isinstance(path, str)]
-    return {path: row[f"crm_attribute_{number}"] for number, path in enumerate(plain)}
 
 
 def _owners(source: Source, pk: Any) -> tuple[str, ...]:

@@ -1,0 +1,91 @@
+"""Writes a snapshot's customers, products and market series."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from crm_data import reading
+from crm_data.source import Many, Source
+from handoff.dataset import CUSTOMERS, EVENTS, MARKET, PRODUCTS, write_table
+
+BATCH = 5_000
+PRODUCT_COLUMNS = ("crm_id", "crm_name", "crm_category", "crm_price", "crm_available")
+MARKET_COLUMNS = ("crm_series", "crm_scope", "crm_date", "crm_value", "crm_known_ahead")
+Done = Callable[[int], None]
+
+
+def write_customers(source: Source, folder: Path, done: Done) -> int:
+    """Write customers.parquet and return the number of customers."""
+    frames = []
+    count = 0
+    names = reading.customer_columns(source)
+    found = reading.customer_rows(source, reading.customers(source))
+    for page in reading.pages(found, names, size=BATCH):
+        batch = [dict(zip(names, row, strict=True)) for row in page]
+        frames.append(pl.DataFrame(_customers(source, batch), schema=CUSTOMERS, orient="row"))
+        count += len(batch)
+        done(count)
+    write_table(folder, "customers", pl.concat([CUSTOMERS.to_frame(), *frames]), CUSTOMERS)
+    return count
+
+
+def write_products(source: Source, folder: Path, named: pl.Series, done: Done) -> int:
+    """Write products.parquet and return the number of products.
+
+    Products that events name and the Source leaves out stand in it too, as not available, so that
+    every product of an event is found.
+    """
+    frames = []
+    every = reading.products(source)
+    if every is not None:
+        for batch in reading.pages(every, PRODUCT_COLUMNS, size=BATCH):
+            rows = [
+                (key, name or key, category or None, price, available is not False)
+                for key, name, category, price, available in batch
+            ]
+            frames.append(pl.DataFrame(rows, schema=PRODUCTS, orient="row"))
+            done(sum(map(len, frames)))
+    present = pl.concat([PRODUCTS.to_frame(), *frames])
+    absent = named.filter(~named.is_in(present["product"].implode())).to_frame("product")
+    absent = absent.with_columns(
+        name="product",
+        category=pl.lit(None, pl.String()),
+        price=pl.lit(None, pl.Float64()),
+        available=pl.lit(value=False),
+    )
+    whole = pl.concat([present, absent.select(PRODUCTS.names()).cast(PRODUCTS)])
+    write_table(folder, "products", whole, PRODUCTS)
+    return len(whole)
+
+
+def write_market(source: Source, folder: Path) -> None:
+    """Write market.parquet."""
+    frames = []
+    found = reading.market(source)
+    if found is not None:
+        for page in reading.pages(found, MARKET_COLUMNS, size=BATCH):
+            frames.append(pl.DataFrame(page, schema=MARKET, orient="row", strict=False))
+    write_table(folder, "market", pl.concat([MARKET.to_frame(), *frames]), MARKET)
+
+
+def named_products(folder: Path) -> pl.Series:
+    """Return the products that the events name, once each."""
+    files = sorted((folder / "events").glob("*.parquet"))
+    found = pl.scan_parquet(files, schema=EVENTS).select("product").drop_nulls().unique().collect()
+    return found["product"].sort()
+
+
+def _customers(source: Source, batch: list[dict[str, Any]]) -> list[tuple[Any, ...]]:
+    pks = [row["pk"] for row in batch]
+    many = [path for path in source.customers.attributes if isinstance(path, Many)]
+    lists = {path.path: reading.many_values(source, path, pks) for path in many}
+    rows = []
+    for row in batch:
+        own = {path: values.get(row["pk"], []) for path, values in lists.items()}
+        merged = reading.attributes(reading.declared(source, row), own, row["crm_json"])
+        text = json.dumps(merged, sort_keys=True, ensure_ascii=False)
+        rows.append((row["crm_id"], reading.to_utc(row["crm_since"], source), text))
+    return rows
