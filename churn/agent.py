@@ -13,6 +13,7 @@ from crm_agents.answers import as_of
 from crm_agents.conf import agent_settings
 from crm_agents.models import Agent, ScoreRow
 from crm_agents.recipes import Cell, Gate, Panel, Recipe, Text
+from crm_agents.words import number
 
 
 class Churn(Recipe):
@@ -44,7 +45,15 @@ class Churn(Recipe):
         return {"tier": tier_of(score, bounds), "trend": trend_of(score, payload.get("before"), bounds)}
 
     def customer_panel(self, request: HttpRequest, agent: Agent, customer_id: str) -> Panel | None:
-        context = {"agent": agent, "churn": churn_for(agent, customer_id), "as_of": as_of(agent)}
+        found = churn_for(agent, customer_id)
+        context = {
+            "agent": agent,
+            "churn": found,
+            "percent": number((found["probability"] or 0) * 100),
+            "raising": [reason for reason in found["reasons"] if reason["direction"] == "up"],
+            "lowering": [reason for reason in found["reasons"] if reason["direction"] == "down"],
+            "as_of": as_of(agent),
+        }
         return Panel(self.title, "crm_agents_churn/panel.html", context)
 
     def customer_summary(self, agent: Agent, customer_id: str) -> dict[str, Any] | None:

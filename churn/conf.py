@@ -11,6 +11,7 @@
 Any other value of `handoff.config.TrainingConfig` may stand here too. New tiers hold from the next scoring.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,6 +36,8 @@ def thresholds(agent: str = "churn") -> Thresholds:
     """Return the configured thresholds. Raises ImproperlyConfigured naming the value that is wrong."""
     values = agent_settings(agent)
     tiers = values.get("tiers", {})
+    if not isinstance(tiers, Mapping):
+        raise ImproperlyConfigured(f'{_PLACE}["tiers"] is {tiers!r}; write {{"high": 0.7, "medium": 0.4}}.')
     unknown = sorted(set(tiers) - {"high", "medium"})
     if unknown:
         raise ImproperlyConfigured(f'{_PLACE}["tiers"] has {unknown}; the tiers are "high" and "medium".')

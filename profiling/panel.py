@@ -7,6 +7,7 @@ from django.utils.translation import gettext_lazy as _
 
 from crm_agents.recipes import Panel, PanelProvider
 from profiling.selectors import customer_traits
+from profiling.wording import trait_words
 
 
 class Profile(PanelProvider):
@@ -17,7 +18,8 @@ class Profile(PanelProvider):
 
     def customer_panel(self, request: HttpRequest, tenant: str, customer_id: str) -> Panel | None:
         traits = customer_traits(customer_id, tenant=tenant)
-        return Panel(_("Profile"), "crm_agents_profiling/panel.html", {"traits": traits})
+        context = {"traits": traits, "words": trait_words(traits)}
+        return Panel(_("Profile"), "crm_agents_profiling/panel.html", context)
 
     def customer_summary(self, tenant: str, customer_id: str) -> dict[str, Any] | None:
         return customer_traits(customer_id, tenant=tenant).as_json()

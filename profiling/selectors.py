@@ -94,7 +94,7 @@ def _traits(events: list[EventRecord], as_of: datetime, tenant: str) -> Traits:
         recency_days=(as_of - last).days if last else None,
         usual_gap_days=_usual_gap(purchases),
         spent=spent,
-        spent_last_year=money_of(lately) if spent is not None else None,
+        spent_last_year=(money_of(lately) or 0.0) if spent is not None else None,
         average_basket=round(spent / len(orders), 2) if spent is not None and orders else None,
         returns=len(orders_of(returns)),
         returned=money_of(returns),

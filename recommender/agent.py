@@ -36,9 +36,11 @@ class Recommender(Recipe):
         }
 
     def customer_panel(self, request: HttpRequest, agent: Agent, customer_id: str) -> Panel | None:
+        found = recommendations_for(agent, customer_id)
         context = {
             "agent": agent,
-            "recommendations": recommendations_for(agent, customer_id),
+            "recommendations": found,
+            "items": found["items"],
             "as_of": as_of(agent),
             "currency": get_source().currency,
         }

@@ -1,0 +1,189 @@
+"""The customer's page: what the CRM knows and what every agent says, on any admin site.
+
+`customer_urls` belongs into the `get_urls` of a ModelAdmin, before `super()`:
+
+    <site>:crm_agents_customers            the customers whom the user may see
+    <site>:crm_agents_customer   (id)      one of them; a foreign one is 404
+    <site>:crm_agents_customer_feedback    POST: accepted, dismissed, wrong
+"""
+
+from typing import Any
+from urllib.parse import urlencode
+
+from django.contrib import messages
+from django.contrib.admin import AdminSite, ModelAdmin
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
+from django.utils.translation import gettext as _
+from django.views import View
+
+from crm_agents.admin.customer_list import PAGE_SIZE, columns_of, customers_page
+from crm_agents.admin.customer_panels import rendered_panels
+from crm_agents.admin.feedback_form import FeedbackForm
+from crm_agents.services.agents import get_agent
+from crm_agents.services.feedback import give_feedback
+from crm_data.selectors import (
+    CustomerNotFound,
+    CustomerRecord,
+    customer_events,
+    get_customer,
+    get_source,
+    product_records,
+)
+
+RECENT = 20
+
+
+def customer_urls(model_admin: ModelAdmin[Any]) -> list[URLPattern]:
+    """Return the customers' pages for the site of `model_admin`."""
+    site = model_admin.admin_site
+    return [
+        path("customers/", site.admin_view(CustomerList.as_view(site=site)), name="crm_agents_customers"),
+        path(
+            "customer-feedback/",
+            site.admin_view(CustomerFeedback.as_view(site=site)),
+            name="crm_agents_customer_feedback",
+        ),
+        path(
+            "customers/<path:customer_id>/",
+            site.admin_view(CustomerPage.as_view(site=site)),
+            name="crm_agents_customer",
+        ),
+    ]
+
+
+def customer_url(site: AdminSite, customer_id: str, tenant: str = "") -> str:
+    """Return the address of one customer's page on `site`."""
+    query = f"?{urlencode({'tenant': tenant})}" if tenant else ""
+    return reverse(f"{site.name}:crm_agents_customer", args=[customer_id]) + query
+
+
+class CustomerView(View):
+    """What the customers' pages share: who may come in, and which company they speak of."""
+
+    site: AdminSite = None  # type: ignore[assignment]  # given by `as_view`
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        app, model = get_source().customers.model.lower().split(".")
+        if not (request.user.has_perm(f"{app}.view_{model}") or may_see_scores(request)):
+            raise PermissionDenied
+        request.current_app = self.site.name  # type: ignore[attr-defined]
+        return super().dispatch(request, *args, **kwargs)
+
+    def tenant(self, values: Any) -> str:
+        tenant = str(values.get("tenant", ""))
+        if tenant not in set(get_source().tenants()):
+            raise Http404(_("There is no tenant %(tenant)r.") % {"tenant": tenant})
+        return tenant
+
+    def customer(self, customer_id: str, tenant: str) -> CustomerRecord:
+        try:
+            return get_customer(self.request.user, customer_id, tenant=tenant)
+        except CustomerNotFound as error:
+            raise Http404(_("There is no customer %(id)r.") % {"id": customer_id}) from error
+
+    def page(self, template: str, title: str, **context: Any) -> TemplateResponse:
+        shared = {**self.site.each_context(self.request), "title": title}
+        return TemplateResponse(self.request, template, {**shared, **context})
+
+
+class CustomerList(CustomerView):
+    """The customers whom the user may see, by name, with a column for each agent that brings one."""
+
+    def get(self, request: HttpRequest) -> HttpResponse:
+        tenant, query = self.tenant(request.GET), request.GET.get("q", "").strip()
+        number = int(request.GET["p"]) if request.GET.get("p", "").isdecimal() else 1
+        page = customers_page(request.user, tenant=tenant, query=query, number=max(number, 1))
+        columns = columns_of(page.ids, tenant) if may_see_scores(request) else []
+        rows = [
+            {
+                "id": row_id,
+                "name": name,
+                "url": customer_url(self.site, row_id, tenant),
+                "cells": [column.cells.get(row_id) for column in columns],
+            }
+            for row_id, name in page.customers
+        ]
+        return self.page(
+            "crm_agents/customers.html",
+            _("Customers"),
+            crumbs=[],
+            rows=rows,
+            columns=columns,
+            query=query,
+            tenant=tenant,
+            page=page,
+            page_size=PAGE_SIZE,
+        )
+
+
+class CustomerPage(CustomerView):
+    """Everything about one customer: facts, profile, and a block of each agent."""
+
+    def get(self, request: HttpRequest, customer_id: str) -> HttpResponse:
+        tenant = self.tenant(request.GET)
+        customer = self.customer(customer_id, tenant)
+        may_see = may_see_scores(request)
+        events = customer_events(customer.id, tenant=tenant, limit=RECENT)
+        products = product_records({event.product for event in events if event.product}, tenant=tenant)
+        context = {
+            "customer": customer,
+            "feedback_url": reverse(f"{self.site.name}:crm_agents_customer_feedback"),
+            "may_give_feedback": may_see and request.user.has_perm("crm_agents.give_feedback"),
+        }
+        return self.page(
+            "crm_agents/customer.html",
+            customer.name or customer.id,
+            crumbs=[(_("Customers"), reverse(f"{self.site.name}:crm_agents_customers"))],
+            panels=rendered_panels(request, tenant, customer.id, context, scores=may_see),
+            attributes=[
+                (name.replace("_", " "), attribute_text(value))
+                for name, value in customer.attributes.items()
+                if value not in (None, "", [])
+            ],
+            may_see_scores=may_see,
+            interactions=[(event, products.get(event.product or "")) for event in events],
+            currency=get_source().currency,
+            **context,
+        )
+
+
+class CustomerFeedback(CustomerView):
+    """Takes what staff say of one score or one recommended product."""
+
+    def post(self, request: HttpRequest) -> HttpResponse:
+        if not (may_see_scores(request) and request.user.has_perm("crm_agents.give_feedback")):
+            raise PermissionDenied
+        tenant = self.tenant(request.POST)
+        customer = self.customer(request.POST.get("customer", ""), tenant)
+        form = FeedbackForm(request.POST)
+        if form.is_valid():
+            self._give(customer, tenant, form)
+            messages.success(request, _("Your feedback is stored; the agent learns from it."))
+        else:
+            messages.error(request, " ".join(str(e) for errors in form.errors.values() for e in errors))
+        return HttpResponseRedirect(customer_url(self.site, customer.id, tenant) + form.anchor)
+
+    def _give(self, customer: CustomerRecord, tenant: str, form: FeedbackForm) -> None:
+        values = form.cleaned_data
+        give_feedback(
+            get_agent(values["agent"], tenant=tenant),
+            customer_id=customer.id,
+            verdict=values["verdict"],
+            item=values["item"],
+            reason=values["reason"],
+            user=self.request.user,
+        )
+
+
+def attribute_text(value: Any) -> str:
+    """Write the value of an attribute, which may be a list or a yes or no."""
+    if isinstance(value, bool):
+        return _("yes") if value else _("no")
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+def may_see_scores(request: HttpRequest) -> bool:
+    return request.user.has_perm("crm_agents.view_scores")

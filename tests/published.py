@@ -1,0 +1,69 @@
+"""A published set of scores, made without training: what tests of readers start from."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from django.utils import timezone
+
+from crm_agents.models import Agent, ModelVersion, RunStatus, ScoringRun, TrainingRun
+from crm_agents.models.agent import Verdict
+from crm_agents.recipes import get_recipe
+from crm_data.models import Snapshot
+
+AS_OF = datetime(2011, 12, 9, 12, 50, tzinfo=UTC)
+
+Answer = tuple[float | None, dict[str, Any]]  # score and payload, as score files have them
+
+
+def publish(name: str, answers: Mapping[str, Answer], *, as_of: datetime = AS_OF, tenant: str = "") -> Agent:
+    """Publish `answers` (by customer id) as the live scores of the agent `name`, under its next version."""
+    recipe = get_recipe(name)
+    agent, _ = Agent.objects.get_or_create(name=name, tenant=tenant)
+    version = _version(agent)
+    scoring = ScoringRun.objects.create(
+        agent=agent,
+        version=version,
+        snapshot=version.snapshot,
+        as_of=as_of,
+        status=RunStatus.SUCCEEDED,
+        rows=len(answers),
+        published_at=timezone.now(),
+    )
+    recipe.score_model._default_manager.bulk_create(
+        recipe.score_model(
+            scoring=scoring,
+            tenant=tenant,
+            customer_id=customer_id,
+            score=score,
+            payload=payload,
+            **recipe.score_fields(score, payload),
+        )
+        for customer_id, (score, payload) in answers.items()
+    )
+    agent.live_scoring, agent.live_version = scoring, version
+    agent.save()
+    return agent
+
+
+def _version(agent: Agent) -> ModelVersion:
+    snapshot = Snapshot.objects.create(
+        tenant=agent.tenant,
+        folder="snapshots/one",
+        sha256="0" * 64,
+        watermark=AS_OF,
+        events=1,
+        customers=1,
+        products=1,
+        shards=1,
+    )
+    run = TrainingRun.objects.create(agent=agent, status=RunStatus.SUCCEEDED, snapshot=snapshot)
+    return ModelVersion.objects.create(
+        agent=agent,
+        number=agent.versions.count() + 1,
+        run=run,
+        artifact="artifacts/one",
+        artifact_sha256="0" * 64,
+        snapshot=snapshot,
+        verdict=Verdict.PASSED,
+    )
