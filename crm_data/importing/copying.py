@@ -61,6 +61,8 @@ def copy_interactions(
     )
     stored = 0
     with connections[using].cursor() as cursor:
+        # Foreign keys are checked part by part: queued until commit, they would fill the server's memory.
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
         cursor.execute(_CREATE)
         for frame in map(pl.read_parquet, paths):
             with cursor.copy(_COPY) as copy:

@@ -29,7 +29,7 @@ class ImportOptions:
     delimiter: str = ","
     keep_repeated: bool = False  # equal lines of one invoice are separate purchases
     drop_broken: bool = False  # leave undecodable and ragged lines out instead of refusing the file
-    batch_rows: int = 100_000  # rows held at once while reading
+    batch_rows: int = 50_000  # rows held at once while reading
 
     def with_defaults(self, defaults: Mapping[str, str]) -> Self:
         """Return a copy in which every option left at None has its default."""

@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 
 from crm_data.importing.errors import ImportRefused
 
-_PART_BYTES = 32 * 2**20  # of the plain CSV
+_PART_BYTES = 16 * 2**20  # of the plain CSV
 _MOST_PARTS = 512
 _GZIP_RATIO = 8
 
