@@ -1,0 +1,30 @@
+"""Where the files of an agent's life lie, below `CRM_AGENTS["ROOT"]`."""
+
+from pathlib import Path
+
+from crm_agents.models import Agent, ModelVersion, ScoringShard, TrainingRun
+from crm_data.conf import root
+
+
+def run_folder(run: TrainingRun) -> Path:
+    """Return the folder in which one run is trained and resumed."""
+    return root() / "runs" / str(run.pk)
+
+
+def artifact_root() -> Path:
+    """Return the only folder below which artifacts are loaded."""
+    return root() / "artifacts"
+
+
+def agent_artifacts(agent: Agent) -> Path:
+    """Return the folder of an agent's artifacts, one folder a version."""
+    return artifact_root() / (f"{agent.name}.{agent.pk}" if agent.tenant else agent.name)
+
+
+def artifact_folder(version: ModelVersion) -> Path:
+    return artifact_root() / version.artifact
+
+
+def score_file(shard: ScoringShard) -> Path:
+    """Return the file that the scorer of one shard writes."""
+    return root() / "scores" / str(shard.scoring_id) / f"shard-{shard.shard:04d}.parquet"

@@ -1,0 +1,26 @@
+"""What readers see: the rows behind an agent's live pointer, and no others."""
+
+from django.contrib.auth.base_user import AbstractBaseUser
+from django.contrib.auth.models import AnonymousUser
+from django.db.models import QuerySet
+
+from crm_agents.models import Agent, ScoreRow
+from crm_agents.recipes import get_recipe
+from crm_data.selectors import visible_customer_ids
+
+
+def live_scores(agent: Agent) -> QuerySet[ScoreRow]:
+    """Return the live score of every customer; empty where nothing is live."""
+    rows = get_recipe(agent.name).score_model._default_manager.all()
+    return rows.none() if agent.live_scoring_id is None else rows.filter(scoring=agent.live_scoring_id)
+
+
+def live_score(agent: Agent, customer_id: str) -> ScoreRow | None:
+    """Return one customer's live score, or None where there is none."""
+    return live_scores(agent).filter(tenant=agent.tenant, customer_id=customer_id).first()
+
+
+def visible_live_scores(agent: Agent, user: AbstractBaseUser | AnonymousUser) -> QuerySet[ScoreRow]:
+    """Return the live scores of the customers that `user` may see."""
+    ids = visible_customer_ids(user, tenant=agent.tenant)
+    return live_scores(agent) if ids is None else live_scores(agent).filter(customer_id__in=ids)

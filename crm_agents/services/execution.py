@@ -1,0 +1,94 @@
+"""A training run in the worker: snapshot, supervised trainer, gated version. Any step may be repeated."""
+
+import shutil
+from dataclasses import asdict
+from functools import partial
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from crm_agents.folders import run_folder
+from crm_agents.jsonable import storable
+from crm_agents.models import RunStatus, TrainingRun
+from crm_agents.services.keeping import Keeper
+from crm_agents.services.leases import Lease, claim
+from crm_agents.services.runs import planned_config
+from crm_agents.services.settling import settle
+from crm_agents.services.supervision import ChildFailed, explain_exit, locked, run_child, tail
+from crm_agents.services.versions import keep_version
+from crm_data.conf import setting
+from crm_data.selectors import snapshot_folder
+from crm_data.services.snapshots import build_snapshot
+from handoff.errors import NotEnoughData
+from handoff.progress import Outcome, Phase, Progress, ProgressReader
+
+STATUS_OF: dict[Phase, RunStatus] = {
+    "preparing": RunStatus.PREPARING,
+    "pretraining": RunStatus.TRAINING,
+    "training": RunStatus.TRAINING,
+    "evaluating": RunStatus.EVALUATING,
+}
+LOG = "trainer.log"
+
+
+def execute_run(run_id: UUID | str) -> None:
+    """Do a queued run; nothing where another worker has it or it is finished."""
+    lease = claim(TrainingRun, run_id, RunStatus.PREPARING)
+    if lease is None:
+        return
+    run = TrainingRun.objects.select_related("agent", "snapshot", "started_by").get(pk=run_id)
+    settle(lease, partial(_train, run, lease), partial(_fail, run, lease))
+
+
+def _train(run: TrainingRun, lease: Lease, keeper: Keeper) -> None:
+    folder = run_folder(run)
+    folder.mkdir(parents=True, exist_ok=True)
+    with locked(folder, patience=setting("LEASE_SECONDS")):
+        _prepare(run, lease, keeper, folder)
+        outcome = Outcome.read(folder) or _supervise(folder, keeper)
+        if outcome.status == "not_enough_data":
+            raise NotEnoughData(list(outcome.missing))
+        if outcome.status == "failed":
+            raise ChildFailed(outcome.message)
+        keeper.check()
+        keep_version(run, lease, folder, log_tail=tail(folder / LOG))
+        for leftover in ("checkpoints", "artifact"):
+            shutil.rmtree(folder / leftover, ignore_errors=True)
+
+
+def _prepare(run: TrainingRun, lease: Lease, keeper: Keeper, folder: Path) -> None:
+    """See that the run has a snapshot and a configuration; those of an earlier attempt stay."""
+    if run.snapshot is None:
+
+        def report(step: str, done: int, of: int) -> None:
+            keeper.check()
+            keeper.note(progress={"phase": "preparing", "detail": step, "step": done, "of": of})
+
+        run.snapshot = build_snapshot(run.agent.tenant, on_progress=report)
+        lease.write(snapshot=run.snapshot)
+    if not (folder / "config.json").exists():
+        planned_config(run.agent, run.config, snapshot_folder(run.snapshot)).write(folder)
+
+
+def _supervise(folder: Path, keeper: Keeper) -> Outcome:
+    """Run the trainer to its end and return its outcome, in words where it left none."""
+    reader = ProgressReader(folder)
+    reader.skip_to_end()
+    log = folder / LOG
+
+    def watch() -> None:
+        keeper.check()
+        lines = list(reader.read())
+        if lines:
+            keeper.note(**_news(lines[-1]), log_tail=tail(log))
+
+    code = run_child(["train", str(folder)], log=log, watch=watch)
+    return Outcome.read(folder) or Outcome("failed", explain_exit(code, tail(log)))
+
+
+def _news(line: Progress) -> dict[str, Any]:
+    return {"status": STATUS_OF.get(line.phase, RunStatus.TRAINING), "progress": storable(asdict(line))}
+
+
+def _fail(run: TrainingRun, lease: Lease, message: str) -> None:
+    lease.finish(RunStatus.FAILED, error=storable(message), log_tail=tail(run_folder(run) / LOG))

@@ -1,0 +1,84 @@
+"""Promoting a version and rolling back: a person's decision about what readers see."""
+
+from django.db import transaction
+from django.db.models import QuerySet
+from django.utils.translation import gettext as _
+
+from crm_agents.models import Agent, ModelVersion, RunStatus, ScoringRun
+from crm_agents.models.agent import Verdict
+from crm_agents.services import audit
+from crm_agents.services.scoring import cancel_scorings, newest_snapshot, point_to, start_scoring
+
+
+class GateNotPassed(Exception):
+    """The version failed its gate; promoting it needs a person's reason."""
+
+    def __init__(self, version: ModelVersion) -> None:
+        super().__init__(
+            _("%(version)s did not pass its gate: %(reason)s Give a reason to promote it all the same.")
+            % {"version": version, "reason": version.verdict_reason}
+        )
+        self.version = version
+
+
+class NothingToRollBackTo(Exception):
+    """No earlier version has published scores that are still kept."""
+
+
+def promote_version(
+    version: ModelVersion, *, user: audit.Actor = None, override_reason: str = ""
+) -> ScoringRun:
+    """Make a version the live one and return the scoring that readers see, or will once it is complete.
+
+    Its scores of the newest snapshot go live at once where they exist; otherwise they are made first.
+    Raises GateNotPassed for a failed version without a reason, NothingToScore, HandoffError.
+    """
+    override_reason = override_reason.strip()
+    overridden = version.verdict != Verdict.PASSED
+    if overridden and not override_reason:
+        raise GateNotPassed(version)
+    with transaction.atomic():
+        agent = Agent.objects.select_for_update().get(pk=version.agent_id)
+        detail = {"override_reason": override_reason} if overridden else {}
+        audit.record(agent, "version.promoted", version, user=user, detail=detail)
+        scored = _scored(agent, version)
+        if scored is None:
+            return start_scoring(agent, version=version, user=user, supersede=True)
+        cancel_scorings(agent, user=user)
+        point_to(agent, scored)
+        return scored
+
+
+def roll_back(agent: Agent, *, user: audit.Actor = None) -> ScoringRun:
+    """Show readers the last scores of the version before the live one, at once.
+
+    A scoring under way is cancelled, so that it cannot undo the rollback. Raises NothingToRollBackTo.
+    """
+    with transaction.atomic():
+        agent = Agent.objects.select_for_update().get(pk=agent.pk)
+        live = agent.live_version.number if agent.live_version else 0
+        earlier = _published(agent).filter(version__number__lt=live).first()
+        if earlier is None:
+            raise NothingToRollBackTo(
+                _("%(agent)s has no earlier version with scores to roll back to.") % {"agent": agent}
+            )
+        cancel_scorings(agent, user=user)
+        point_to(agent, earlier)
+        audit.record(agent, "version.rolled_back", earlier.version, user=user, detail={"from": live})
+        return earlier
+
+
+def _published(agent: Agent) -> QuerySet[ScoringRun]:
+    return (
+        ScoringRun.objects.filter(agent=agent, status=RunStatus.SUCCEEDED, published_at__isnull=False)
+        .select_related("version")
+        .order_by("-version__number", "-published_at")
+    )
+
+
+def _scored(agent: Agent, version: ModelVersion) -> ScoringRun | None:
+    """Return the version's complete scoring of the newest data, if there is one."""
+    newest = newest_snapshot(agent)
+    if newest is None:
+        return None
+    return _published(agent).filter(version=version, snapshot__sha256=newest.sha256).first()

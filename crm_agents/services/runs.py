@@ -1,0 +1,84 @@
+"""Starting and cancelling runs: what a web request may do. `execution` is the worker's part."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from crm_agents.models import ACTIVE_STATES, Agent, RunStatus, TrainingRun
+from crm_agents.recipes import get_recipe, training_config
+from crm_agents.services import audit
+from crm_agents.services.waking import wake
+from crm_data.conf import setting
+from handoff.config import TrainingConfig
+from handoff.errors import HandoffError
+
+RESERVED = ("agent", "task", "dataset")
+
+
+class RunAlreadyActive(Exception):
+    """The agent has a run that is not finished; it is `run`."""
+
+    def __init__(self, run: TrainingRun) -> None:
+        super().__init__(
+            _("%(agent)s already has an active run, started %(at)s. Wait for it or cancel it.")
+            % {"agent": run.agent, "at": f"{run.created_at:%Y-%m-%d %H:%M}"}
+        )
+        self.run = run
+
+
+def start_run(
+    agent: Agent,
+    *,
+    user: audit.Actor = None,
+    config: Mapping[str, Any] | None = None,
+    publish: bool = True,
+) -> TrainingRun:
+    """Store a queued run and wake a worker up once the row is committed.
+
+    A queue that cannot be reached is noted in `run.notice`; the sweeper wakes the run later. Raises
+    RunAlreadyActive, and HandoffError for a bad configuration.
+    """
+    overrides = dict(config or {})
+    planned_config(agent, overrides)
+    try:
+        with transaction.atomic():
+            run = TrainingRun.objects.create(
+                agent=agent, config=overrides, publish=publish, started_by=audit.known(user)
+            )
+            audit.record(agent, "run.started", run.pk, user=user, detail={"config": overrides})
+            wake([run])
+    except IntegrityError as error:
+        active = TrainingRun.objects.filter(agent=agent, status__in=ACTIVE_STATES).first()
+        if active is None:
+            raise
+        raise RunAlreadyActive(active) from error
+    return run
+
+
+def cancel_run(run: TrainingRun, *, user: audit.Actor = None) -> None:
+    """End a run: a queued one at once, a running one within seconds; a finished one stays as it is."""
+    mine = TrainingRun.objects.filter(pk=run.pk)
+    with transaction.atomic():
+        changed = mine.filter(status=RunStatus.QUEUED).update(
+            status=RunStatus.CANCELLED, cancel_requested=True, finished_at=timezone.now(), notice=""
+        ) or mine.filter(status__in=ACTIVE_STATES, cancel_requested=False).update(cancel_requested=True)
+        if changed:
+            audit.record(run.agent, "run.cancelled", run.pk, user=user)
+
+
+def planned_config(agent: Agent, overrides: Mapping[str, Any], dataset: Path | str = "") -> TrainingConfig:
+    """Return the configuration that a run would have: recipe, then agent, then run.
+
+    Raises HandoffError naming a value that cannot be.
+    """
+    reserved = sorted({*agent.config, *overrides} & set(RESERVED))
+    if reserved:
+        raise HandoffError(f"{', '.join(reserved)} is set by the agent itself and cannot be overridden.")
+    recipe = get_recipe(agent.name)
+    values = {"threads": setting("THREADS"), **recipe.defaults(), **agent.config, **overrides}
+    values["baselines"] = list(dict.fromkeys([*values.get("baselines", ()), *recipe.gate.baselines]))
+    return training_config(recipe, **values, dataset=str(dataset))

@@ -1,0 +1,92 @@
+"""From a score file to the rows of an agent's score table."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+from django.db import connections, router, transaction
+
+from crm_agents.jsonable import storable
+from crm_agents.models import ScoreRow, ScoringRun
+from crm_agents.recipes import Recipe, get_recipe
+from crm_agents.services.leases import Lease
+from handoff.errors import HandoffError
+from handoff.scores import SCORES
+
+BATCH = 2_000  # rows a transaction, so that a small database's other writers get their turn
+
+
+def write_scores(scoring: ScoringRun, path: Path, lease: Lease) -> int:
+    """Write the rows of one shard and return how many; an earlier attempt's rows are replaced.
+
+    PostgreSQL takes the shard in one COPY, other databases in batches. Readers see nothing of it until
+    the scoring is published. Raises HandoffError for a file that is no score file, LeaseLost.
+    """
+    recipe = get_recipe(scoring.agent.name)
+    frame = _read(path)
+    database = router.db_for_write(recipe.score_model)
+    size = BATCH
+    if connections[database].vendor == "postgresql":
+        size = max(1, len(frame))
+    for part in frame.iter_slices(size):
+        rows = list(_rows(recipe, scoring, part))
+        with transaction.atomic(using=database):
+            lease.write()  # a worker that lost its shard writes nothing
+            _clear(recipe.score_model, scoring, part["customer"].to_list())
+            _insert(recipe.score_model, rows, database)
+    return len(frame)
+
+
+def _read(path: Path) -> pl.DataFrame:
+    try:
+        frame = pl.read_parquet(path)
+    except (OSError, pl.exceptions.PolarsError) as error:
+        raise HandoffError(f"{path} is not a score file: {error}") from error
+    if frame.schema != SCORES:
+        raise HandoffError(f"{path} has the columns {dict(frame.schema)}, expected {dict(SCORES)}.")
+    wrong = frame.filter(pl.col("score").is_not_null() & ~pl.col("score").is_finite())
+    if len(wrong):
+        customer = wrong["customer"][0]
+        raise HandoffError(f"{path}: the score of customer {customer} is not a finite number.")
+    return frame
+
+
+def _rows(recipe: Recipe, scoring: ScoringRun, part: pl.DataFrame) -> Iterator[ScoreRow]:
+    for customer, score, text in part.iter_rows():
+        payload = storable(json.loads(text))
+        yield recipe.score_model(
+            scoring=scoring,
+            tenant=scoring.agent.tenant,
+            customer_id=customer,
+            score=score,
+            payload=payload,
+            **recipe.score_fields(score, payload),
+        )
+
+
+def _clear(model: type[ScoreRow], scoring: ScoringRun, customers: list[str]) -> None:
+    for start in range(0, len(customers), BATCH):
+        mine = model._default_manager.filter(
+            scoring=scoring, customer_id__in=customers[start : start + BATCH]
+        )
+        mine.delete()
+
+
+def _insert(model: type[ScoreRow], rows: list[ScoreRow], database: str) -> None:
+    with connections[database].cursor() as cursor:
+        copy = getattr(cursor, "copy", None)  # psycopg 3
+        if copy is None:
+            model._default_manager.bulk_create(rows, batch_size=BATCH)
+            return
+        fields = [field for field in model._meta.concrete_fields if not field.primary_key]
+        quote = connections[database].ops.quote_name
+        columns = ", ".join(quote(str(field.column)) for field in fields)
+        with copy(f"COPY {quote(model._meta.db_table)} ({columns}) FROM STDIN") as stream:
+            for row in rows:
+                stream.write_row([_value(field, row, database) for field in fields])
+
+
+def _value(field: Any, row: ScoreRow, database: str) -> Any:
+    return field.get_db_prep_save(field.pre_save(row, add=True), connections[database])

@@ -1,0 +1,135 @@
+"""Starting, ending and publishing a scoring: what needs no worker. `shards` does the work."""
+
+import datetime as dt
+
+from django.db import IntegrityError, transaction
+from django.db.models import Sum
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from crm_agents.models import (
+    ACTIVE_STATES,
+    Agent,
+    ModelVersion,
+    RunStatus,
+    ScoringRun,
+    ScoringShard,
+)
+from crm_agents.services import audit
+from crm_agents.services.waking import wake
+from crm_data.models import Snapshot
+from crm_data.selectors import snapshot_folder
+from handoff.files import read_json
+
+
+class NothingToScore(Exception):
+    """There is no version, or no snapshot, to score with; the message says which."""
+
+
+class ScoringAlreadyActive(Exception):
+    """The agent is being scored; it is `scoring`."""
+
+    def __init__(self, scoring: ScoringRun) -> None:
+        super().__init__(
+            _("%(agent)s is being scored already, since %(at)s.")
+            % {"agent": scoring.agent, "at": f"{scoring.created_at:%Y-%m-%d %H:%M}"}
+        )
+        self.scoring = scoring
+
+
+def start_scoring(
+    agent: Agent,
+    *,
+    version: ModelVersion | None = None,
+    user: audit.Actor = None,
+    supersede: bool = False,
+) -> ScoringRun:
+    """Store a scoring of the newest snapshot by `version` (default: the live one), one shard a task.
+
+    With `supersede`, an active scoring of the agent is cancelled first. Raises NothingToScore,
+    ScoringAlreadyActive, and HandoffError when the snapshot's manifest cannot be read.
+    """
+    version = version or agent.live_version
+    if version is None:
+        raise NothingToScore(_("%(agent)s has no live version to score with.") % {"agent": agent})
+    snapshot = newest_snapshot(agent)
+    if snapshot is None:
+        raise NothingToScore(_("There is no snapshot yet: train the agent first."))
+    as_of = _as_of(snapshot)
+    try:
+        with transaction.atomic():
+            if supersede:
+                cancel_scorings(agent, user=user)
+            return _store(agent, version, snapshot, as_of, user)
+    except IntegrityError as error:
+        active = ScoringRun.objects.filter(agent=agent, status__in=ACTIVE_STATES).first()
+        if active is None:
+            raise
+        raise ScoringAlreadyActive(active) from error
+
+
+def newest_snapshot(agent: Agent) -> Snapshot | None:
+    return Snapshot.objects.filter(tenant=agent.tenant).order_by("-id").first()
+
+
+def cancel_scorings(agent: Agent, *, user: audit.Actor = None) -> int:
+    """End the agent's active scoring, if any; what is live stays live. Return how many were ended."""
+    active = list(ScoringRun.objects.filter(agent=agent, status__in=ACTIVE_STATES))
+    for scoring in active:
+        end_scoring(scoring, RunStatus.CANCELLED, _("Superseded or cancelled."))
+        audit.record(agent, "scoring.cancelled", scoring.pk, user=user)
+    return len(active)
+
+
+def end_scoring(scoring: ScoringRun, status: RunStatus, error: str) -> bool:
+    """End an active scoring unpublished and stop its shards; False where it had ended before."""
+    with transaction.atomic():
+        ended = ScoringRun.objects.filter(pk=scoring.pk, status__in=ACTIVE_STATES).update(
+            status=status, error=error, finished_at=timezone.now()
+        )
+        shards = ScoringShard.objects.filter(scoring=scoring)
+        shards.filter(status=RunStatus.QUEUED).update(status=RunStatus.CANCELLED, finished_at=timezone.now())
+        shards.filter(status__in=ACTIVE_STATES).update(cancel_requested=True)
+    return bool(ended)
+
+
+def publish_if_complete(agent: Agent, scoring: ScoringRun) -> bool:
+    """Flip the agent's pointer to a scoring whose shards are all in. The caller has locked the agent."""
+    shards = ScoringShard.objects.filter(scoring=scoring)
+    if shards.exclude(status=RunStatus.SUCCEEDED).exists():
+        return False
+    now = timezone.now()
+    rows = shards.aggregate(total=Sum("rows"))["total"] or 0
+    if not ScoringRun.objects.filter(pk=scoring.pk, status__in=ACTIVE_STATES).update(
+        status=RunStatus.SUCCEEDED, rows=rows, published_at=now, finished_at=now
+    ):
+        return False
+    point_to(agent, scoring)
+    detail = {"scoring": str(scoring.pk), "rows": rows}
+    audit.record(agent, "scores.published", scoring.version, detail=detail)
+    return True
+
+
+def point_to(agent: Agent, scoring: ScoringRun) -> None:
+    """Show readers the rows of `scoring`; the caller has locked the agent."""
+    agent.live_scoring = scoring
+    agent.live_version = scoring.version
+    agent.save(update_fields=["live_scoring", "live_version"])
+
+
+def _store(
+    agent: Agent, version: ModelVersion, snapshot: Snapshot, as_of: dt.datetime, user: audit.Actor
+) -> ScoringRun:
+    scoring = ScoringRun.objects.create(agent=agent, version=version, snapshot=snapshot, as_of=as_of)
+    shards = ScoringShard.objects.bulk_create(
+        ScoringShard(scoring=scoring, shard=number) for number in range(snapshot.shards)
+    )
+    audit.record(agent, "scoring.started", version, user=user, detail={"scoring": str(scoring.pk)})
+    wake(shards)
+    return scoring
+
+
+def _as_of(snapshot: Snapshot) -> dt.datetime:
+    """Return the moment that scores of a snapshot speak of: its last event, which may be long past."""
+    last = read_json(snapshot_folder(snapshot) / "manifest.json").get("last_event")
+    return dt.datetime.fromisoformat(last) if last else snapshot.watermark

@@ -1,0 +1,74 @@
+"""Healing what a dead worker, a dead queue or a lost message left behind."""
+
+import datetime as dt
+import logging
+
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from crm_agents.folders import run_folder
+from crm_agents.models import Leased, RunStatus, ScoringShard, TrainingRun
+from crm_agents.services.execution import LOG
+from crm_agents.services.leases import ENDED, WORKING_STATES
+from crm_agents.services.shards import fail_shard
+from crm_agents.services.supervision import tail
+from crm_agents.services.waking import send
+from crm_data.conf import setting
+
+logger = logging.getLogger(__name__)
+
+# A queued row is woken again after a minute, then after ever longer waits, at most a quarter of an hour:
+# its message may be lost, or only wait behind long jobs.
+WAKE_AGAIN = dt.timedelta(minutes=1)
+WAKE_AT_LEAST = dt.timedelta(minutes=15)
+
+
+def sweep() -> int:
+    """Heal stranded runs and shards; return how many rows were requeued, ended or woken."""
+    healed = 0
+    for model in (TrainingRun, ScoringShard):
+        expired = model._default_manager.filter(status__in=WORKING_STATES, lease_until__lt=timezone.now())
+        healed += sum(_heal(row) for row in expired)
+        due = [row for row in model._default_manager.filter(status=RunStatus.QUEUED) if _is_due(row)]
+        if send(due):
+            healed += len(due)
+    return healed
+
+
+def _heal(row: Leased) -> bool:
+    """Requeue a row whose worker fell silent, or end it; False where the worker is back."""
+    if row.cancel_requested:
+        return _end(row, RunStatus.CANCELLED, "")
+    if row.attempts < setting("MAX_ATTEMPTS"):
+        notice = _("Its worker stopped answering; another one takes over.")
+        logger.warning("%s %s: the worker stopped answering.", type(row).__name__, row.pk)
+        return _change(row, **{**ENDED, "status": RunStatus.QUEUED, "woken_at": None, "notice": notice})
+    message = _(
+        "The worker stopped answering %(attempts)s times, so it is not tried again. "
+        "Most often the machine ran out of memory."
+    ) % {"attempts": row.attempts}
+    return _end(row, RunStatus.FAILED, message)
+
+
+def _end(row: Leased, status: RunStatus, error: str) -> bool:
+    values = {**ENDED, "status": status, "error": error, "finished_at": timezone.now()}
+    if isinstance(row, TrainingRun):
+        values["log_tail"] = tail(run_folder(row) / LOG)
+    changed = _change(row, **values)
+    if changed and isinstance(row, ScoringShard) and status == RunStatus.FAILED:
+        fail_shard(row, None, error)
+    return changed
+
+
+def _change(row: Leased, **values: object) -> bool:
+    mine = type(row)._default_manager.filter(
+        pk=row.pk, lease_owner=row.lease_owner, status__in=WORKING_STATES
+    )
+    return bool(mine.filter(lease_until__lt=timezone.now()).update(**values))
+
+
+def _is_due(row: Leased) -> bool:
+    if row.woken_at is None:
+        return True
+    wait = min(max(WAKE_AGAIN, row.woken_at - row.created_at), WAKE_AT_LEAST)
+    return timezone.now() - row.woken_at > wait

@@ -1,0 +1,76 @@
+"""From a finished run folder to a numbered version: all of it, or nothing."""
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+from django.db import transaction
+from django.db.models import Max
+
+from crm_agents.folders import agent_artifacts, artifact_root
+from crm_agents.jsonable import storable
+from crm_agents.models import Agent, ModelVersion, RunStatus, TrainingRun
+from crm_agents.models.agent import Verdict
+from crm_agents.recipes import get_recipe
+from crm_agents.services import audit
+from crm_agents.services.gate import Judgement, judge
+from crm_agents.services.leases import Lease
+from crm_agents.services.scoring import start_scoring
+from handoff.artifact import check_artifact
+from handoff.errors import HandoffError
+from handoff.files import publish_folder, read_json, sha256_of
+
+
+def keep_version(run: TrainingRun, lease: Lease, folder: Path, *, log_tail: str) -> ModelVersion:
+    """Store the run's artifact as the agent's next version, judge it, and finish the run.
+
+    The row, the run's end and a scoring that is due are one transaction, and the artifact is in place
+    before it: a crash at any point leaves either no version, and the run to be resumed, or the whole.
+    Raises HandoffError for an artifact that is damaged, LeaseLost when another worker has the run.
+    """
+    evaluation = read_json(folder / "evaluation.json")
+    judgement = judge(get_recipe(run.agent.name).gate, evaluation)
+    staged = _stage(run, folder / "artifact")
+    with transaction.atomic():
+        agent = Agent.objects.select_for_update().get(pk=run.agent_id)
+        lease.write()  # before anything is moved: the lease must be ours, and stays so until the commit
+        version = _create(agent, run, staged, storable(evaluation), judgement)
+        lease.finish(RunStatus.SUCCEEDED, log_tail=log_tail)
+        if judgement.passed and run.publish:
+            start_scoring(agent, version=version, user=run.started_by, supersede=True)
+    return version
+
+
+def _stage(run: TrainingRun, artifact: Path) -> Path:
+    """Copy the artifact next to its final place and check the copy."""
+    staged = agent_artifacts(run.agent) / f".staged-{run.pk}"
+    shutil.rmtree(staged, ignore_errors=True)
+    check_artifact(artifact, root=artifact.parent)
+    shutil.copytree(artifact, staged)
+    check_artifact(staged, root=artifact_root())
+    return staged
+
+
+def _create(
+    agent: Agent, run: TrainingRun, staged: Path, evaluation: dict[str, Any], judgement: Judgement
+) -> ModelVersion:
+    if run.snapshot is None:
+        raise HandoffError(f"Run {run.pk} has no snapshot.")
+    number = (agent.versions.aggregate(last=Max("number"))["last"] or 0) + 1
+    place = agent_artifacts(agent) / str(number)
+    digest = sha256_of(staged / "manifest.json")
+    publish_folder(staged, place)  # replaces what a crash before the commit may have left there
+    version = ModelVersion.objects.create(
+        agent=agent,
+        number=number,
+        run=run,
+        artifact=place.relative_to(artifact_root()).as_posix(),
+        artifact_sha256=digest,
+        snapshot=run.snapshot,
+        evaluation=evaluation,
+        verdict=Verdict.PASSED if judgement.passed else Verdict.FAILED,
+        verdict_reason=judgement.reason,
+    )
+    detail = {"verdict": version.verdict, "reason": version.verdict_reason}
+    audit.record(agent, "version.created", version, user=run.started_by, detail=detail)
+    return version

@@ -1,0 +1,37 @@
+"""What the queue may ask for. Tasks carry ids; the rows hold everything else."""
+
+from celery import shared_task
+from celery.signals import beat_embedded_init, worker_process_init
+
+from crm_agents.services import execution, rescoring, runs, shards, sweeping
+from crm_agents.services.agents import get_agent
+from crm_agents.services.orphans import die_with_parent
+
+worker_process_init.connect(die_with_parent, dispatch_uid="crm_agents.orphans")
+beat_embedded_init.connect(die_with_parent, dispatch_uid="crm_agents.orphans.beat")
+
+
+@shared_task(name="crm_agents.tasks.execute_run")
+def execute_run(run_id: str) -> None:
+    execution.execute_run(run_id)
+
+
+@shared_task(name="crm_agents.tasks.score_shard")
+def score_shard(shard_id: str) -> None:
+    shards.score_shard(shard_id)
+
+
+@shared_task(name="crm_agents.tasks.sweep")
+def sweep() -> None:
+    sweeping.sweep()
+
+
+@shared_task(name="crm_agents.tasks.score_live_agents")
+def score_live_agents() -> None:
+    rescoring.score_live_agents()
+
+
+@shared_task(name="crm_agents.tasks.train")
+def train(agent: str, tenant: str = "") -> None:
+    """Start a run by the recipe's name: for schedules made in the admin."""
+    runs.start_run(get_agent(agent, tenant=tenant))
