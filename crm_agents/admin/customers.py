@@ -36,7 +36,7 @@ from crm_data.selectors import (
 RECENT = 20
 
 
-def customer_urls(model_admin: ModelAdmin[Any]) -> list[URLPattern]:
+def customer_urls(model_admin: "ModelAdmin[Any]") -> list[URLPattern]:
     """Return the customers' pages for the site of `model_admin`."""
     site = model_admin.admin_site
     return [

@@ -17,9 +17,7 @@ def comparison(slug: str, title: str, values: Sequence[tuple[str, Any]], *, note
     known = [(name, float(value)) for name, value in values if is_number(value)]
     if not known:
         return None
-    bars, labels = _stacked(
-        [(name, value, 1 if row == 0 else 2) for row, (name, value) in enumerate(known)]
-    )
+    bars, labels = _stacked([(name, value, 1 if row == 0 else 2) for row, (name, value) in enumerate(known)])
     return Plot(
         slug=slug,
         title=title,

@@ -75,7 +75,12 @@ def _by_epoch(slug: str, title: str, y_title: str, points: Points) -> Plot | Non
         slug=slug,
         title=title,
         description=_("From %(first)s after epoch %(start)s to %(last)s after epoch %(end)s.")
-        % {"first": number(first[1]), "start": number(first[0]), "last": number(last[1]), "end": number(last[0])},
+        % {
+            "first": number(first[1]),
+            "start": number(first[0]),
+            "last": number(last[1]),
+            "end": number(last[0]),
+        },
         heads=(_("Epoch"), y_title),
         rows=_rows(points),
         x_title=_("Epoch"),

@@ -1,0 +1,247 @@
+"""Agents: what each does, how it is doing, and the buttons that start, rescore and roll back."""
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.db.models import OuterRef, QuerySet, Subquery
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path
+from django.utils.formats import date_format
+from django.utils.html import format_html
+from django.utils.timezone import localtime
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from crm_agents.admin.badges import TONES, badge, status_badge, verdict_badge
+from crm_agents.admin.base import AgentsAdmin, require
+from crm_agents.admin.customers import customer_urls
+from crm_agents.admin.forms import StartForm
+from crm_agents.admin.readiness import readiness
+from crm_agents.admin.wording import gate_sentence
+from crm_agents.models import ACTIVE_STATES, Agent, RunStatus, TrainingRun
+from crm_agents.recipes import Recipe, get_recipe
+from crm_agents.services.agents import ensure_agents
+from crm_agents.services.publishing import NothingToRollBackTo, roll_back
+from crm_agents.services.runs import RunAlreadyActive, planned_config, start_run
+from crm_agents.services.scoring import NothingToScore, ScoringAlreadyActive, start_scoring
+from crm_agents.words import number
+from crm_data.selectors import get_source
+from handoff.errors import HandoffError
+
+MANAGE_RUNS = "crm_agents.manage_runs"
+PROMOTE = "crm_agents.promote_version"
+SHOWN = 5  # newest runs and versions on an agent's page
+
+
+class AgentAdmin(AgentsAdmin):
+    viewing = ("crm_agents.view_scores", MANAGE_RUNS, PROMOTE)
+    list_display = ("title", "live", "last_run", "scored", "as_of")
+    list_display_links = ("title",)
+    list_select_related = ("live_version__agent", "live_scoring")
+    list_filter = ("tenant",)
+    search_fields = ("name", "tenant")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Agent]:
+        newest = TrainingRun.objects.filter(agent=OuterRef("pk")).order_by("-created_at")
+        found: QuerySet[Agent] = super().get_queryset(request)
+        return found.annotate(last_status=Subquery(newest.values("status")[:1]))
+
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view
+        return [
+            path("<int:pk>/start/", view(self.start_view), name="crm_agents_agent_start"),
+            path("<int:pk>/rescore/", view(self.rescore_view), name="crm_agents_agent_rescore"),
+            path("<int:pk>/roll-back/", view(self.roll_back_view), name="crm_agents_agent_roll_back"),
+            *customer_urls(self),
+            *super().get_urls(),
+        ]
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> TemplateResponse:
+        for tenant in get_source().tenants():
+            ensure_agents(tenant)
+        return super().changelist_view(request, extra_context)
+
+    @admin.display(description=gettext_lazy("agent"), ordering="name")
+    def title(self, agent: Agent) -> str:
+        recipe = _recipe(agent)
+        title = str(recipe.title) if recipe else agent.name
+        return f"{title} ({agent.tenant})" if agent.tenant else title
+
+    @admin.display(description=gettext_lazy("live version"))
+    def live(self, agent: Agent) -> str:
+        if agent.live_version is None:
+            return badge("neutral", _("none"))
+        return format_html("v{} {}", agent.live_version.number, verdict_badge(agent.live_version))
+
+    @admin.display(description=gettext_lazy("last run"))
+    def last_run(self, agent: Agent) -> str:
+        status: str | None = agent.last_status  # type: ignore[attr-defined]  # annotated by get_queryset
+        if status is None:
+            return badge("neutral", _("never run"))
+        return badge(TONES.get(status, "neutral"), RunStatus(status).label)
+
+    @admin.display(description=gettext_lazy("customers scored"))
+    def scored(self, agent: Agent) -> str:
+        return number(agent.live_scoring.rows) if agent.live_scoring else "–"
+
+    @admin.display(description=gettext_lazy("as of"))
+    def as_of(self, agent: Agent) -> str:
+        return (
+            date_format(localtime(agent.live_scoring.as_of), "DATETIME_FORMAT") if agent.live_scoring else "–"
+        )
+
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        if request.method not in ("GET", "HEAD"):
+            return HttpResponseNotAllowed(["GET"])
+        agent: Agent = self.found(request, object_id)
+        return self.page(
+            request,
+            "crm_agents/agent.html",
+            title=self.title(agent),
+            agent=agent,
+            **self._purpose(agent),
+            **self._history(agent),
+            **self._buttons(request, agent),
+        )
+
+    def start_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """Show the form of a run's settings, or start the run."""
+        require(request, MANAGE_RUNS)
+        agent: Agent = self.found(request, pk)
+        if _recipe(agent) is None:
+            raise Http404(_("No installed app registers the agent %s.") % agent.name)
+        try:
+            form = StartForm(request.POST or None, agent=agent)
+        except HandoffError as error:
+            messages.error(request, str(error))
+            return HttpResponseRedirect(self.url_of(agent))
+        if request.method == "POST" and form.is_valid():
+            answer = self._start(request, agent, form)
+            if answer is not None:
+                return answer
+        return self.page(
+            request,
+            "crm_agents/start.html",
+            title=_("Start a run"),
+            crumbs=[(self.title(agent), self.url_of(agent))],
+            agent=agent,
+            form=form,
+            back=self.url_of(agent),
+        )
+
+    def _start(self, request: HttpRequest, agent: Agent, form: StartForm) -> HttpResponse | None:
+        """Start the run and go to its page; None where the form has to be shown again."""
+        try:
+            run = start_run(
+                agent, user=request.user, config=form.overrides, publish=form.cleaned_data["publish"]
+            )
+        except RunAlreadyActive as error:
+            messages.warning(request, str(error))
+            return HttpResponseRedirect(self.url_of(error.run))
+        except HandoffError as error:
+            form.add_handoff_error(error)
+            return None
+        messages.success(request, _("The run was started."))
+        return HttpResponseRedirect(self.url_of(run))
+
+    def rescore_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """Score every customer anew with the live version."""
+        if request.method != "POST":
+            return HttpResponseNotAllowed(["POST"])
+        require(request, MANAGE_RUNS)
+        agent: Agent = self.found(request, pk)
+        try:
+            scoring = start_scoring(agent, user=request.user)
+        except ScoringAlreadyActive as error:
+            messages.warning(request, str(error))
+            return HttpResponseRedirect(self.url_of(error.scoring))
+        except (NothingToScore, HandoffError) as error:
+            messages.error(request, str(error))
+            return HttpResponseRedirect(self.url_of(agent))
+        messages.success(request, _("Scoring was started. What readers see changes once it is complete."))
+        return HttpResponseRedirect(self.url_of(scoring))
+
+    def roll_back_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """Ask, then show readers the set of scores that was live before."""
+        require(request, PROMOTE)
+        agent: Agent = self.found(request, pk)
+        if request.method != "POST":
+            return self.page(
+                request,
+                "crm_agents/confirm.html",
+                title=_("Roll back %s?") % self.title(agent),
+                crumbs=[(self.title(agent), self.url_of(agent))],
+                consequences=[
+                    _("Readers see the scores that were published before the present ones, at once."),
+                    _("Nothing is deleted: the present version can be promoted again."),
+                ],
+                button=_("Roll back"),
+                back=self.url_of(agent),
+            )
+        try:
+            scoring = roll_back(agent, user=request.user)
+        except NothingToRollBackTo as error:
+            messages.error(request, str(error))
+        else:
+            messages.success(request, _("%s is live again.") % scoring.version)
+        return HttpResponseRedirect(self.url_of(agent))
+
+    def _purpose(self, agent: Agent) -> dict[str, Any]:
+        recipe = _recipe(agent)
+        if recipe is None:
+            return {"problem": _("No installed app registers this agent, so it cannot be started.")}
+        try:
+            config = planned_config(agent, {})
+        except HandoffError as error:
+            return {"recipe": recipe, "gate": gate_sentence(recipe.gate), "problem": str(error)}
+        return {
+            "recipe": recipe,
+            "gate": gate_sentence(recipe.gate),
+            "readiness": readiness(agent.tenant, config),
+        }
+
+    def _history(self, agent: Agent) -> dict[str, Any]:
+        runs = agent.runs.select_related("started_by", "version").defer("log_tail")[:SHOWN]
+        versions = agent.versions.all()[:SHOWN]
+        scoring = agent.live_scoring
+        return {
+            "live_url": self.url_of(agent.live_version) if agent.live_version else "",
+            "live_verdict": verdict_badge(agent.live_version) if agent.live_version else "",
+            "scored": number(scoring.rows) if scoring else "",
+            "scoring_url": self.url_of(scoring) if scoring else "",
+            "runs": [(run, self.url_of(run), status_badge(run)) for run in runs],
+            "versions": [(version, self.url_of(version), verdict_badge(version)) for version in versions],
+            "runs_url": f"{self.url('crm_agents_trainingrun_changelist')}?agent__id__exact={agent.pk}",
+            "versions_url": f"{self.url('crm_agents_modelversion_changelist')}?agent__id__exact={agent.pk}",
+        }
+
+    def _buttons(self, request: HttpRequest, agent: Agent) -> dict[str, Any]:
+        """URLs of what the user may do now; a missing one hides its button."""
+        known = _recipe(agent) is not None
+        active = agent.runs.filter(status__in=ACTIVE_STATES).first()
+        may_run = known and request.user.has_perm(MANAGE_RUNS)
+        live = agent.live_version_id is not None
+        return {
+            "active_url": self.url_of(active) if active else "",
+            "start_url": self.url("crm_agents_agent_start", agent.pk) if may_run and not active else "",
+            "rescore_url": self.url("crm_agents_agent_rescore", agent.pk) if may_run and live else "",
+            "roll_back_url": self.url("crm_agents_agent_roll_back", agent.pk)
+            if live and request.user.has_perm(PROMOTE)
+            else "",
+        }
+
+
+def _recipe(agent: Agent) -> Recipe | None:
+    try:
+        return get_recipe(agent.name)
+    except LookupError:
+        return None

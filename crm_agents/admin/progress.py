@@ -1,0 +1,96 @@
+"""How a run is doing, once as the page's first state and then as the JSON that the page asks for."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from crm_agents.admin.badges import status_words
+from crm_agents.admin.wording import duration, figure, metric_label
+from crm_agents.models import RunStatus, TrainingRun
+from crm_agents.plots import sparkline
+
+STAGES = (RunStatus.QUEUED, RunStatus.PREPARING, RunStatus.TRAINING, RunStatus.EVALUATING)
+PHASES = {
+    "preparing": gettext_lazy("preparing the data"),
+    "pretraining": gettext_lazy("pretraining"),
+    "training": gettext_lazy("fine-tuning"),
+    "evaluating": gettext_lazy("evaluating"),
+    "scoring": gettext_lazy("scoring"),
+}
+TAIL_BYTES = 256 * 1024
+
+
+def run_progress(run: TrainingRun, folder: Path) -> dict[str, Any]:
+    """Return the state of a run as JSON values; `folder` is its run folder, which need not exist."""
+    progress = run.progress
+    step, of = progress.get("step", 0), progress.get("of", 0)
+    loss = progress.get("loss")
+    tone, status_text = status_words(run)
+    return {
+        "id": str(run.pk),
+        "status": run.status,
+        "status_text": status_text,
+        "tone": tone,
+        "active": run.is_active,
+        "cancel_requested": run.cancel_requested,
+        "stages": _stages(run),
+        "phase": progress.get("phase", ""),
+        "phase_text": str(PHASES.get(progress.get("phase", ""), progress.get("phase", ""))),
+        "step": step,
+        "of": of,
+        "step_text": _("%(step)s of %(of)s") % {"step": step, "of": of} if of else "",
+        "percent": min(100, round(100 * step / of)) if of else 0,
+        "loss": loss,
+        "loss_text": "" if loss is None else figure(loss),
+        "eta_seconds": progress.get("eta_seconds"),
+        "eta_text": duration(progress.get("eta_seconds")),
+        "metrics": [
+            {"name": name, "label": metric_label(name), "text": figure(value)}
+            for name, value in sorted(progress.get("metrics", {}).items())
+        ],
+        "sparkline": sparkline(losses(folder)),
+        "notice": run.notice,
+        "log": run.log_tail,
+    }
+
+
+def losses(folder: Path) -> list[float]:
+    """Return the losses of the newest phase that has any, from the end of `progress.jsonl`."""
+    lines = [line for line in _tail(folder / "progress.jsonl") if line.get("loss") is not None]
+    if not lines:
+        return []
+    phase = lines[-1].get("phase")
+    return [line["loss"] for line in lines if line.get("phase") == phase]
+
+
+def _stages(run: TrainingRun) -> list[dict[str, str]]:
+    """Where an active run is on its way: one entry a stage, "done", "now" or "later"."""
+    if run.status not in STAGES:
+        return []
+    here = STAGES.index(RunStatus(run.status))
+    return [
+        {
+            "name": stage.value,
+            "label": str(stage.label),
+            "state": "done" if index < here else "now" if index == here else "later",
+        }
+        for index, stage in enumerate(STAGES)
+    ]
+
+
+def _tail(path: Path) -> list[dict[str, Any]]:
+    """Read the last lines of a file that another process is writing."""
+    try:
+        with path.open("rb") as file:
+            start = max(0, file.seek(0, 2) - TAIL_BYTES)
+            file.seek(start)
+            content = file.read()
+    except OSError:
+        return []
+    lines = content.split(b"\n")
+    # The last one is empty or half written; the first one is cut where reading began in the middle.
+    whole = lines[1 if start else 0 : -1]
+    return [json.loads(line) for line in whole if line]

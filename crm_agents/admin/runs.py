@@ -1,0 +1,121 @@
+"""Runs: the list, and a page that follows one run while it goes on."""
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import (
+    HttpRequest,
+    HttpResponse,
+    HttpResponseNotAllowed,
+    HttpResponseRedirect,
+    JsonResponse,
+)
+from django.urls import URLPattern, path
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from crm_agents.admin.badges import status_badge, verdict_badge
+from crm_agents.admin.base import AgentsAdmin, require
+from crm_agents.admin.progress import run_progress
+from crm_agents.admin.wording import duration
+from crm_agents.folders import run_folder
+from crm_agents.models import ModelVersion, TrainingRun
+from crm_agents.services.runs import cancel_run
+
+MANAGE_RUNS = "crm_agents.manage_runs"
+
+
+class TrainingRunAdmin(AgentsAdmin):
+    viewing = ("crm_agents.view_scores", MANAGE_RUNS)
+    list_display = ("started", "agent", "state", "took", "started_by", "attempts")
+    list_display_links = ("started",)
+    list_filter = ("status", "agent", "created_at")
+    list_select_related = ("agent", "started_by")
+    search_fields = ("=id", "agent__name", "agent__tenant", "started_by__username", "error")
+    date_hierarchy = None
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[TrainingRun]:
+        found: QuerySet[TrainingRun] = super().get_queryset(request).select_related("agent")
+        return found
+
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view
+        return [
+            path("<uuid:pk>/progress/", view(self.progress_view), name="crm_agents_trainingrun_progress"),
+            path("<uuid:pk>/cancel/", view(self.cancel_view), name="crm_agents_trainingrun_cancel"),
+            *super().get_urls(),
+        ]
+
+    @admin.display(description=gettext_lazy("started"), ordering="created_at")
+    def started(self, run: TrainingRun) -> Any:
+        return run.created_at
+
+    @admin.display(description=gettext_lazy("status"), ordering="status")
+    def state(self, run: TrainingRun) -> str:
+        return status_badge(run)
+
+    @admin.display(description=gettext_lazy("took"))
+    def took(self, run: TrainingRun) -> str:
+        if run.started_at is None:
+            return "–"
+        return duration(((run.finished_at or timezone.now()) - run.started_at).total_seconds())
+
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        if request.method not in ("GET", "HEAD"):
+            return HttpResponseNotAllowed(["GET"])
+        run: TrainingRun = self.found(request, object_id)
+        version = ModelVersion.objects.filter(run=run).select_related("agent").first()
+        may_cancel = run.is_active and not run.cancel_requested and request.user.has_perm(MANAGE_RUNS)
+        return self.page(
+            request,
+            "crm_agents/run.html",
+            title=_("Run of %s") % run.agent,
+            run=run,
+            progress=run_progress(run, run_folder(run)),
+            status=status_badge(run),
+            took=self.took(run),
+            agent_url=self.url_of(run.agent),
+            version=version,
+            version_url=self.url_of(version) if version else "",
+            verdict=verdict_badge(version) if version else "",
+            progress_url=self.url("crm_agents_trainingrun_progress", run.pk),
+            cancel_url=self.url("crm_agents_trainingrun_cancel", run.pk) if may_cancel else "",
+        )
+
+    def progress_view(self, request: HttpRequest, pk: Any) -> HttpResponse:
+        """Answer with the run's state as JSON, for the page that is open on it."""
+        run: TrainingRun = self.found(request, pk)
+        return JsonResponse(run_progress(run, run_folder(run)))
+
+    def cancel_view(self, request: HttpRequest, pk: Any) -> HttpResponse:
+        """Ask, then cancel the run."""
+        require(request, MANAGE_RUNS)
+        run: TrainingRun = self.found(request, pk)
+        if not run.is_active:
+            messages.warning(request, _("This run has ended already, so there is nothing to cancel."))
+            return HttpResponseRedirect(self.url_of(run))
+        if request.method == "POST":
+            cancel_run(run, user=request.user)
+            messages.success(request, _("The run is being cancelled."))
+            return HttpResponseRedirect(self.url_of(run))
+        return self.page(
+            request,
+            "crm_agents/confirm.html",
+            title=_("Cancel this run?"),
+            crumbs=[(_("Run of %s") % run.agent, self.url_of(run))],
+            consequences=[
+                _("The worker stops it and makes no version of it."),
+                _("What readers see stays as it is."),
+            ],
+            button=_("Cancel the run"),
+            back_text=_("Let it go on"),
+            back=self.url_of(run),
+        )

@@ -1,0 +1,60 @@
+"""Scorings: which set of scores was made when, by which version, and whether readers see it."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from crm_agents.admin.badges import badge, status_badge
+from crm_agents.admin.base import AgentsAdmin
+from crm_agents.models import RunStatus, ScoringRun
+
+
+class ScoringRunAdmin(AgentsAdmin):
+    viewing = ("crm_agents.view_scores", "crm_agents.manage_runs")
+    list_display = ("created_at", "agent", "version", "state", "rows", "as_of", "readers")
+    list_display_links = ("created_at",)
+    list_filter = ("status", "agent", "created_at")
+    list_select_related = ("agent", "version__agent")
+    search_fields = ("=id", "agent__name", "agent__tenant", "error")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[ScoringRun]:
+        found: QuerySet[ScoringRun] = super().get_queryset(request)
+        return found.select_related("agent", "version__agent", "snapshot")
+
+    @admin.display(description=gettext_lazy("status"), ordering="status")
+    def state(self, scoring: ScoringRun) -> str:
+        return status_badge(scoring)
+
+    @admin.display(description=gettext_lazy("readers see it"))
+    def readers(self, scoring: ScoringRun) -> str:
+        return badge("good", _("live")) if scoring.agent.live_scoring_id == scoring.pk else "–"
+
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        if request.method not in ("GET", "HEAD"):
+            return HttpResponseNotAllowed(["GET"])
+        scoring: ScoringRun = self.found(request, object_id)
+        shards = list(scoring.shards.all())
+        done = sum(shard.status == RunStatus.SUCCEEDED for shard in shards)
+        return self.page(
+            request,
+            "crm_agents/scoring.html",
+            title=_("Scoring by %s") % scoring.version,
+            scoring=scoring,
+            status=status_badge(scoring),
+            live=scoring.agent.live_scoring_id == scoring.pk,
+            agent_url=self.url_of(scoring.agent),
+            version_url=self.url_of(scoring.version),
+            done=str(done),
+            of=str(len(shards)),
+            shards=[(shard, status_badge(shard)) for shard in shards],
+        )

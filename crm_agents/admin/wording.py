@@ -1,0 +1,96 @@
+"""Names of metrics, baselines and times, in the reader's language."""
+
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from crm_agents.recipes import Gate
+
+METRICS = {
+    "roc_auc": gettext_lazy("ROC-AUC"),
+    "pr_auc": gettext_lazy("PR-AUC"),
+    "brier": gettext_lazy("Brier score"),
+    "ece": gettext_lazy("calibration error"),
+    "accuracy": gettext_lazy("accuracy"),
+    "precision": gettext_lazy("precision"),
+    "recall": gettext_lazy("recall"),
+    "f1": gettext_lazy("F1"),
+    "lift": gettext_lazy("lift"),
+    "ndcg": gettext_lazy("NDCG"),
+    "map": gettext_lazy("MAP"),
+    "hit": gettext_lazy("hit rate"),
+    "coverage": gettext_lazy("coverage"),
+    "days": gettext_lazy("days of the rule"),
+}
+BASELINES = {
+    "model": gettext_lazy("This version"),
+    "recency_rule": gettext_lazy("Best “no purchase for N days” rule"),
+    "base_rate": gettext_lazy("Same rate for everybody"),
+    "personal_top": gettext_lazy("Customer's own most frequent products"),
+    "popularity": gettext_lazy("Most popular products"),
+    "item_knn": gettext_lazy("Bought together (ItemKNN)"),
+}
+LOWER_IS_BETTER = frozenset({"brier", "ece"})
+NOT_A_SCORE = frozenset({"days"})
+
+
+def metric_label(name: str) -> str:
+    """Name a metric: "ndcg@10_new" is "NDCG@10, products new to the customer"."""
+    plain = name.removesuffix("_new")
+    base, at, cut = plain.partition("@")
+    label = str(METRICS.get(base, base.replace("_", " ")))
+    label = f"{label[:1].upper()}{label[1:]}{at}{cut}"
+    if plain == name:
+        return label
+    return _("%(metric)s, products new to the customer") % {"metric": label}
+
+
+def baseline_label(name: str) -> str:
+    """Name a column of the metrics table; an unknown baseline keeps its own name."""
+    return str(BASELINES.get(name, name.replace("_", " ")))
+
+
+def lower_is_better(metric: str) -> bool:
+    return metric.partition("@")[0].removesuffix("_new") in LOWER_IS_BETTER
+
+
+def gate_sentence(gate: Gate) -> str:
+    """Say what a version must do to go live."""
+    facts = {
+        "metric": metric_label(gate.metric),
+        "baselines": ", ".join(f"“{baseline_label(name)}”" for name in gate.baselines),
+        "margin": f"{gate.margin * 100:.3g} %",
+    }
+    if not gate.margin:
+        sentence = _(
+            "A version goes live by itself when its %(metric)s on the test window beats %(baselines)s."
+        )
+    else:
+        sentence = _(
+            "A version goes live by itself when its %(metric)s on the test window beats %(baselines)s "
+            "by at least %(margin)s."
+        )
+    also = [f"{metric_label(name)} {sign} {bound:g}" for name, (sign, bound) in gate.also.items()]
+    return " ".join([sentence % facts, *([_("It also needs %s.") % ", ".join(also)] if also else [])])
+
+
+def duration(seconds: float | None) -> str:
+    """Write a length of time in its two largest units: "1 h 4 min", "2 min 5 s", "7 s"."""
+    if seconds is None:
+        return ""
+    whole = max(0, round(seconds))
+    minutes, rest = divmod(whole, 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return _("%(hours)s h %(minutes)s min") % {"hours": hours, "minutes": minutes}
+    if minutes:
+        return _("%(minutes)s min %(seconds)s s") % {"minutes": minutes, "seconds": rest}
+    return _("%(seconds)s s") % {"seconds": rest}
+
+
+def figure(value: object) -> str:
+    """Write a metric's value: four digits after the point, whole numbers as such, a dash for none."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return "–" if value is None else str(value)
+    if isinstance(value, int):
+        return str(value)
+    return f"{value:.4f}"
