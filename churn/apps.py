@@ -7,3 +7,9 @@ class ChurnConfig(AppConfig):
     label = "crm_agents_churn"
     verbose_name = _("Churn")
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        from churn.agent import Churn
+        from crm_agents.recipes import register
+
+        register(Churn())

@@ -7,3 +7,9 @@ class ProfilingConfig(AppConfig):
     label = "crm_agents_profiling"
     verbose_name = _("Profiling")
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        from crm_agents.recipes import register_provider
+        from profiling.panel import Profile
+
+        register_provider(Profile())

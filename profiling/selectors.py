@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from crm_agents.models import Agent
 from crm_data.selectors import EventRecord, customer_events, get_source, product_records
-from profiling.counting import most_frequent, money_of, orders_of
+from profiling.counting import money_of, most_frequent, orders_of
 
 YEAR = timedelta(days=365)
 FAVOURITES = 3

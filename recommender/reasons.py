@@ -12,9 +12,13 @@ Facts = Mapping[str, Any]
 Names = Mapping[str, str]
 
 
-def reason_texts(reasons: Iterable[Facts], product_names: Names) -> list[str]:
-    """Return one sentence per reason; unknown codes and those without their facts are left out."""
-    return [text for reason in reasons if (text := _text(reason, product_names))]
+def reason_entries(reasons: Iterable[Facts], product_names: Names) -> list[dict[str, str]]:
+    """Return `code` and `text` of each reason; unknown codes and those without their facts are left out."""
+    return [
+        {"code": str(reason["code"]), "text": text}
+        for reason in reasons
+        if (text := _text(reason, product_names))
+    ]
 
 
 def products_named(reasons: Iterable[Facts]) -> list[str]:

@@ -13,7 +13,7 @@ from crm_agents.models import Agent
 from crm_agents.selectors import live_score, visible_live_scores
 from crm_data.selectors import ProductRecord, get_source, product_records
 from recommender.models import RecommendationSet
-from recommender.reasons import products_named, reason_texts
+from recommender.reasons import products_named, reason_entries
 
 SHOWN = 10
 
@@ -74,7 +74,7 @@ def _item(item: dict[str, Any], products: dict[str, ProductRecord], names: dict[
         "category": product.category,
         "price": product.price,
         "score": item.get("score"),
-        "reasons": reason_texts(item.get("reasons", []), names),
+        "reasons": reason_entries(item.get("reasons", []), names),
         "feedback": None,
     }
 

@@ -1,7 +1,7 @@
 """Worklists: what one agent says of all customers a user may see, to sort, filter, search and take along."""
 
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.contrib.admin import ShowFacets
 from django.contrib.admin.views.main import ChangeList
@@ -25,11 +25,16 @@ from crm_agents.models import Agent, ScoreRow
 from crm_agents.selectors import visible_live_scores
 from crm_data.selectors import customer_names, visible_customers
 
+if TYPE_CHECKING:
+    AnyPaginator = Paginator[Any]
+else:
+    AnyPaginator = Paginator
+
 COUNTED = 10_000  # a list says "10,000" where it is longer: counting a million rows stalls the page
 EXPORTED_AT_ONCE = 2_000
 
 
-class CappedPaginator(Paginator[Any]):
+class CappedPaginator(AnyPaginator):
     """Counts no further than COUNTED rows; what lies beyond is found by filter and search."""
 
     @cached_property

@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from recommender.reasons import products_named, reason_texts
+from recommender.reasons import products_named, reason_entries
 
 NAMES = {"85048": "Christmas lights"}
 
@@ -48,7 +48,7 @@ NAMES = {"85048": "Christmas lights"}
     ],
 )
 def test_each_code_has_its_sentence(reason: dict[str, Any], text: str) -> None:
-    assert reason_texts([reason], NAMES) == [text]
+    assert reason_entries([reason], NAMES) == [{"code": reason["code"], "text": text}]
 
 
 @pytest.mark.parametrize(
@@ -64,7 +64,8 @@ def test_each_code_has_its_sentence(reason: dict[str, Any], text: str) -> None:
 )
 def test_what_cannot_be_said_truthfully_is_left_out(reason: dict[str, Any]) -> None:
     known = {"code": "category", "category": "Lights", "times": 4}
-    assert reason_texts([reason, known], NAMES) == ["Bought from Lights 4 times."]
+    entries = reason_entries([reason, known], NAMES)
+    assert entries == [{"code": "category", "text": "Bought from Lights 4 times."}]
 
 
 def test_the_products_that_sentences_speak_of_are_found() -> None:

@@ -55,7 +55,9 @@ def test_recommendations_come_with_names_prices_and_reasons_in_words() -> None:
                 "category": "Kitchen",
                 "price": 12.75,
                 "score": 0.31,
-                "reasons": ["Bought 6 times, about every 30 days; last 35 days ago."],
+                "reasons": [
+                    {"code": "repeat", "text": "Bought 6 times, about every 30 days; last 35 days ago."}
+                ],
                 "feedback": None,
             },
             {
@@ -64,7 +66,12 @@ def test_recommendations_come_with_names_prices_and_reasons_in_words() -> None:
                 "category": "Kitchen",
                 "price": None,
                 "score": 0.2,
-                "reasons": ["Customers who bought Lights bought this too (41 customers)."],
+                "reasons": [
+                    {
+                        "code": "bought_with",
+                        "text": "Customers who bought Lights bought this too (41 customers).",
+                    }
+                ],
                 "feedback": None,
             },
         ],
@@ -78,7 +85,7 @@ def test_the_popularity_fallback_is_labelled() -> None:
     assert found["source"] == "popularity"
     assert found["note"] == "Popular with everyone; this customer has no purchases yet."
     assert [entry["reasons"] for entry in found["items"]] == [
-        ["300 customers bought this in the last 28 days."]
+        [{"code": "popular", "text": "300 customers bought this in the last 28 days."}]
     ]
 
 

@@ -1,0 +1,72 @@
+"""The worklist of churn warnings: the highest risk first."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.contrib.admin import display
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
+
+from churn.models import ChurnScore
+from churn.selectors import score_answer
+from crm_agents.admin.badges import badge
+from crm_agents.admin.worklists import Worklist
+from crm_agents.words import number
+from crm_data.admin.sites import register
+
+
+class ChurnWorklist(Worklist):
+    """Live churn warnings of the customers whom the user may see."""
+
+    recipe = "churn"
+    list_display = ("customer_link", "customer_id", "risk", "tier_badge", "trend_badge", "why")
+    list_filter = ("tier", "trend")
+    export_header = (
+        _("customer number"),
+        _("customer"),
+        _("probability"),
+        _("tier"),
+        _("trend"),
+        _("reasons"),
+        _("as of"),
+    )
+
+    def prepare(self, rows: Sequence[Any]) -> None:
+        super().prepare(rows)
+        for row in rows:
+            vars(row)["answer"] = score_answer(row)
+
+    @display(description=_("risk"), ordering="score")
+    def risk(self, row: ChurnScore) -> str:
+        return "–" if row.score is None else f"{number(row.score * 100)} %"
+
+    @display(description=_("tier"), ordering="tier")
+    def tier_badge(self, row: ChurnScore) -> SafeString:
+        return badge(row.tier, row.get_tier_display())
+
+    @display(description=_("trend"), ordering="trend")
+    def trend_badge(self, row: ChurnScore) -> SafeString:
+        return badge(row.trend, row.get_trend_display())
+
+    @display(description=_("why"))
+    def why(self, row: ChurnScore) -> str:
+        answer = vars(row)["answer"]
+        return " ".join([*(reason["text"] for reason in answer["reasons"][:2]), *answer["missing"]])
+
+    def export_rows(self, row: Any) -> list[list[Any]]:
+        answer = vars(row)["answer"]
+        words = [f"{reason['text']} ({reason['effect']})" for reason in answer["reasons"]]
+        return [
+            [
+                row.customer_id,
+                self.name_of(row),
+                answer["probability"],
+                answer["tier_label"],
+                answer["trend_label"],
+                " ".join([*words, *answer["missing"]]),
+                row.scoring.as_of.isoformat(),
+            ]
+        ]
+
+
+register(ChurnScore, ChurnWorklist)
