@@ -7,3 +7,9 @@ class CrmAgentsConfig(AppConfig):
     label = "crm_agents"
     verbose_name = _("Agents")
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        from crm_agents.requirements import agent_requirements
+        from crm_data import readiness
+
+        readiness.register(agent_requirements)

@@ -30,10 +30,14 @@ def requirements() -> list[Requirement]:
 
 def missing(requirement: Requirement, *, customers: int, purchases: int, days: int) -> list[str]:
     """Return one plain sentence for each unmet requirement."""
-    kinds = " or ".join(requirement.kinds)
+    kind = " or ".join(requirement.kinds)
     wanted = (
-        (customers, requirement.customers, f"customers with a {kinds}"),
-        (purchases, requirement.purchases, f"events of the kind {kinds}"),
-        (days, requirement.days, f"days from the first {kinds} to the last"),
+        (customers, requirement.customers, "customer", f" with a {kind}"),
+        (purchases, requirement.purchases, "event", f" of the kind {kind}"),
+        (days, requirement.days, "day", f" from the first {kind} to the last"),
     )
-    return [f"{has:,} {what}; {needs:,} are needed." for has, needs, what in wanted if has < needs]
+    return [
+        f"{has:,} {noun}{'' if has == 1 else 's'}{what}, at least {needs:,} are needed."
+        for has, needs, noun, what in wanted
+        if has < needs
+    ]

@@ -1,0 +1,21 @@
+"""Tells the Source's dry run what each registered agent asks of the data."""
+
+from collections.abc import Iterator
+
+from crm_agents.conf import agent_settings
+from crm_agents.recipes import recipes, training_config
+from crm_data.readiness import Requirement
+
+
+def agent_requirements() -> Iterator[Requirement]:
+    """Yield the least that each registered agent needs, by its recipe and the integrator's settings."""
+    for recipe in recipes():
+        config = training_config(recipe, **agent_settings(recipe.name), dataset="")
+        yield Requirement(
+            agent=recipe.name,
+            customers=config.minimum.customers,
+            purchases=config.minimum.purchases,
+            # The test window, a validation window before it, and something to learn from before that.
+            days=max(config.minimum.days, 2 * config.horizon_days + 30),
+            kinds=config.outcome_kinds,
+        )
