@@ -25,6 +25,7 @@ class Churn(Recipe):
     gate = Gate(metric="roc_auc", baselines=("recency_rule",), margin=0.02, also={"ece": ("<=", 0.15)})
     score_model: ClassVar[type[ScoreRow]] = ChurnScore
     panel_order = 10
+    api_urlconf = "churn.api.urls"
     column: ClassVar[Text] = _("Risk")
 
     def defaults(self) -> dict[str, Any]:

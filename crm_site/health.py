@@ -28,7 +28,7 @@ def healthz(request: HttpRequest) -> HttpResponse:
 
 
 def readyz(request: HttpRequest) -> HttpResponse:
-    """200 where database and broker answer, else 503; `last_heartbeat` is when a worker last renewed a lease."""
+    """200 where database and broker answer, else 503; `last_heartbeat`: a worker last renewed a lease."""
     checks = {"database": _state(_database), "broker": _state(_broker)}
     ready = set(checks.values()) == {"ok"}
     heartbeat = _last_heartbeat() if checks["database"] == "ok" else None

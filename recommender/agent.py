@@ -25,6 +25,7 @@ class Recommender(Recipe):
     gate = Gate(metric="ndcg@10", baselines=("personal_top", "item_knn", "popularity"), margin=0.01)
     score_model: ClassVar[type[ScoreRow]] = RecommendationSet
     panel_order = 20
+    api_urlconf = "recommender.api.urls"
 
     def defaults(self) -> dict[str, Any]:
         return {

@@ -18,7 +18,7 @@ MOST_ROWS = 1000
 
 
 class InteractionSerializer(serializers.Serializer[Any]):
-    """One dated event. Only described here: the write itself checks the rows, and names each refused value."""
+    """One dated event. Described only: the write itself checks the rows and names each refused value."""
 
     customer = serializers.CharField(help_text="Code of the customer.")
     kind = serializers.CharField(help_text="purchase, return, visit, email, call, question, complaint …")
@@ -30,6 +30,9 @@ class InteractionSerializer(serializers.Serializer[Any]):
     basket = serializers.CharField(required=False, help_text="Invoice or order number.")
     channel = serializers.CharField(required=False)
     text = serializers.CharField(required=False)
+    key = serializers.UUIDField(
+        required=False, help_text="Of yours; a second delivery of the same row is not stored again."
+    )
 
 
 class InteractionsInput(serializers.Serializer[Any]):
@@ -37,7 +40,7 @@ class InteractionsInput(serializers.Serializer[Any]):
 
 
 class RecordedSerializer(serializers.Serializer[Any]):
-    recorded = serializers.IntegerField(help_text="Rows written.")
+    recorded = serializers.IntegerField(help_text="Rows that were new.")
 
 
 class InteractionsView(ApiView):

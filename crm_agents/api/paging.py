@@ -55,13 +55,13 @@ def after_cursor(rows: QuerySet[Any], cursor: str, ordering: tuple[str, ...]) ->
     return ordered.filter(bound & rest)
 
 
-def _fields(model: type[Model], ordering: tuple[str, ...]) -> list[tuple[Field[Any, Any], bool]]:
+def _fields(model: type[Model], ordering: tuple[str, ...]) -> "list[tuple[Field[Any, Any], bool]]":
     names = [(name.lstrip("-"), name.startswith("-")) for name in ordering]
     pk = model._meta.pk
     return [(pk if name == "pk" else model._meta.get_field(name), down) for name, down in names]  # type: ignore[misc]
 
 
-def _decoded(cursor: str, fields: list[Field[Any, Any]]) -> list[Any]:
+def _decoded(cursor: str, fields: "list[Field[Any, Any]]") -> list[Any]:
     try:
         texts = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
         if not isinstance(texts, list) or not all(

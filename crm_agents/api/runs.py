@@ -20,7 +20,12 @@ from crm_agents.api.schema import ACCEPTED_HEADERS, IDEMPOTENCY_KEY, describe, e
 from crm_agents.api.validation import JSONObjectField, StrictSerializer
 from crm_agents.models import RunStatus, ScoringRun, TrainingRun
 from crm_agents.services.runs import RunAlreadyActive, cancel_run, start_run
-from crm_agents.services.scoring import start_scoring
+from crm_agents.services.scoring import (
+    NothingToScore,
+    ScoringAlreadyActive,
+    cancel_scorings,
+    start_scoring,
+)
 from handoff.errors import HandoffError
 
 RUN_ID = OpenApiParameter("run_id", uuid.UUID, OpenApiParameter.PATH)
@@ -138,9 +143,13 @@ def _written(view: ApiView, run: Run) -> dict[str, Any]:
     return dict(RunSerializer(run, context={"view": view}).data)
 
 
-def already_active(view: ApiView, error: RunAlreadyActive) -> Exception:
-    url = view.url("run", run_id=error.run.pk)
+def already_active(view: ApiView, error: Exception, run: Run) -> Exception:
+    url = view.url("run", run_id=run.pk)
     return conflict("run-already-active", _("A run of this agent is active"), str(error), run=url)
+
+
+def cannot_score(error: NothingToScore | HandoffError) -> Exception:
+    return conflict("nothing-to-score", _("There is nothing to score with"), str(error))
 
 
 class RunListView(ApiView):
@@ -179,7 +188,7 @@ class RunListView(ApiView):
         try:
             run = start_run(agent, user=request.user, config=asked["config"], publish=asked["publish"])
         except RunAlreadyActive as error:
-            raise already_active(self, error) from error
+            raise already_active(self, error, error.run) from error
         except HandoffError as error:
             raise refused("config", asked["config"], str(error)) from error
         return accepted(self, run)
@@ -200,21 +209,15 @@ class ScoreView(ApiView):
     def post(self, request: Request, name: str) -> Response:
         number = self.body(ScoreInput)["version"]
         agent = self.agent(name)
-        version = agent.versions.filter(number=number).first() if number else agent.live_version
-        if version is None:
-            raise _no_version(number)
+        version = agent.versions.filter(number=number).first() if number else None
+        if number and version is None:
+            raise refused("version", number, _("The agent has no version of this number."))
         try:
-            scoring = start_scoring(agent, version=version, user=request.user)
-        except RunAlreadyActive as error:
-            raise already_active(self, error) from error
-        return accepted(self, scoring)
-
-
-def _no_version(number: int | None) -> Exception:
-    if number is None:
-        detail = _("The agent has no live version; promote one first, or name one as `version`.")
-        return conflict("no-live-version", _("Nothing to score with"), detail)
-    return refused("version", number, _("The agent has no version of this number."))
+            return accepted(self, start_scoring(agent, version=version, user=request.user))
+        except ScoringAlreadyActive as error:
+            raise already_active(self, error, error.scoring) from error
+        except (NothingToScore, HandoffError) as error:
+            raise cannot_score(error) from error
 
 
 class RunView(ApiView):
@@ -242,7 +245,10 @@ class CancelView(ApiView):
         run = _run(self, run_id)
         if not run.is_active:
             raise conflict("run-finished", _("The run has ended"), _("There is nothing left to cancel."))
-        cancel_run(run, user=request.user)
+        if isinstance(run, TrainingRun):
+            cancel_run(run, user=request.user)
+        else:
+            cancel_scorings(run.agent, user=request.user)
         return accepted(self, _run(self, run_id))
 
 

@@ -13,12 +13,14 @@ from crm_agents.api.idempotency import idempotent
 from crm_agents.api.paging import CursorPaging, PageQuery
 from crm_agents.api.permissions import PROMOTE_VERSION, VIEW_SCORES
 from crm_agents.api.problems import Problem, conflict
-from crm_agents.api.runs import RunSerializer, accepted
+from crm_agents.api.runs import RunSerializer, accepted, cannot_score
 from crm_agents.api.schema import ACCEPTED_HEADERS, IDEMPOTENCY_KEY, describe, example
 from crm_agents.api.validation import StrictSerializer
 from crm_agents.models import ModelVersion
 from crm_agents.models.agent import Verdict
 from crm_agents.services.publishing import GateNotPassed, NothingToRollBackTo, promote_version, roll_back
+from crm_agents.services.scoring import NothingToScore
+from handoff.errors import HandoffError
 
 VERSION_ID = OpenApiParameter("version_id", int, OpenApiParameter.PATH)
 
@@ -120,7 +122,7 @@ class PromoteView(ApiView):
 
     @describe(
         "Publish a version",
-        description="202 where scores must be made first: `Location` is the run. 200 where they are live now.",
+        description="202 and the run where scores must be made first; 200 where they are live now.",
         parameters=[VERSION_ID, IDEMPOTENCY_KEY, *ACCEPTED_HEADERS],
         request=Promotion,
         responses={200: PromotedSerializer, 202: RunSerializer},
@@ -136,9 +138,9 @@ class PromoteView(ApiView):
             scoring = promote_version(version, user=request.user, override_reason=reason)
         except GateNotPassed as error:
             raise conflict("gate-not-passed", _("The version did not pass the gate"), str(error)) from error
-        if scoring is not None:
-            return accepted(self, scoring)
-        return _live(self, version)
+        except (NothingToScore, HandoffError) as error:
+            raise cannot_score(error) from error
+        return accepted(self, scoring) if scoring.is_active else _live(self, version)
 
 
 class RollbackView(ApiView):
