@@ -1,0 +1,100 @@
+"""The artifact of a fine-tuned model: written sealed, opened only after its hashes were checked."""
+
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file, save_file
+
+from handoff.artifact import check_artifact, seal_artifact
+from handoff.config import TrainingConfig
+from handoff.dataset import Dataset
+from handoff.files import publish_folder, read_json, write_json
+from neural.data.attributes import NumberScale
+from neural.data.vocabulary import read_vocabulary
+from neural.data.world import World, scoring_world
+from neural.encoder import Shape
+from neural.model import Model
+from neural.tasks import find_task
+from neural.tasks.base import Task
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A model ready to answer about one dataset."""
+
+    task: Task
+    model: Model
+    calibration: dict[str, float]
+    windows: dict[str, list[str]]
+
+
+def write_artifact(
+    folder: Path,
+    *,
+    task: Task,
+    model: Model,
+    calibration: Mapping[str, float],
+    windows: Mapping[str, Any],
+    card: Mapping[str, Any],
+) -> None:
+    """Write and seal the artifact in one rename."""
+    temporary = folder.with_name(f".{folder.name}")
+    shutil.rmtree(temporary, ignore_errors=True)
+    temporary.mkdir(parents=True)
+    world = task.world
+    weights = {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}
+    save_file(weights, temporary / "weights.safetensors")
+    world.config.write(temporary)
+    world.vocabulary.write(temporary)
+    write_json(
+        temporary / "model.json",
+        {
+            "shape": asdict(model.encoder.shape),
+            "learnt": task.learnt,
+            "scale": asdict(world.scale),
+            "windows": windows,
+        },
+    )
+    write_json(temporary / "calibration.json", calibration)
+    write_json(temporary / "model_card.json", card)
+    seal_artifact(temporary)
+    publish_folder(temporary, folder)
+
+
+def read_world(folder: Path, dataset: Dataset, *, cuts: Sequence[float], shard: int | None = None) -> World:
+    """Read the dataset as the artifact's model sees it."""
+    config = TrainingConfig.read(folder)
+    scale = NumberScale(**read_json(folder / "model.json")["scale"])
+    vocabulary = read_vocabulary(folder, dataset)
+    return scoring_world(config, dataset, vocabulary, scale, cuts=cuts, shard=shard)
+
+
+def open_artifact(
+    folder: Path, root: Path, dataset: Dataset, *, cuts: Sequence[float], shard: int | None = None
+) -> Opened:
+    """Open a model for a dataset read up to the last of `cuts`.
+
+    Raises HandoffError for an artifact outside `root`, damaged, or with files its manifest does not list.
+    """
+    check_artifact(folder, root=root)
+    config, raw = TrainingConfig.read(folder), read_json(folder / "model.json")
+    task_class = find_task(config.task)
+    world = read_world(folder, dataset, cuts=cuts, shard=shard if task_class.own_shard_only else None)
+    task = task_class(world, raw["learnt"])
+    shape = Shape(**raw["shape"])
+    model = Model(shape, task.head(shape), world.vocabulary)
+    model.load_state_dict(load_file(folder / "weights.safetensors"))
+    torch.set_num_threads(config.threads)
+    model.to(choose_device(config.device)).eval()
+    return Opened(task, model, read_json(folder / "calibration.json"), raw["windows"])
+
+
+def choose_device(name: str) -> torch.device:
+    """ "auto" is the GPU where there is one."""
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    return torch.device(name)

@@ -1,0 +1,1 @@
+"""What the models have to beat, computed on the same split in the same run."""

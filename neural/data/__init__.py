@@ -1,0 +1,1 @@
+"""From the dataset's rows to arrays: histories of visits, vocabularies, batches, features."""

@@ -1,0 +1,115 @@
+"""The world: everything a task knows about one dataset, ready to be asked about any moment."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+
+from handoff.config import TrainingConfig
+from handoff.dataset import Dataset
+from neural.data.attributes import Attributes, NumberScale, encode_attributes, fit_scale, read_attributes
+from neural.data.history import Floats, History, Ints, read_history
+from neural.data.repeats import OwnProducts
+from neural.data.trends import Trends
+from neural.data.vocabulary import Vocabulary, fit_vocabulary
+from neural.windows import parse_time, to_days
+
+
+@dataclass(frozen=True)
+class Queries:
+    """Questions of the form "what about this customer at this moment?", sorted by customer."""
+
+    customer: Ints  # (Q,) index into history.customers
+    time: Floats  # (Q,) days since 1970; only what lies strictly before counts
+
+    def __len__(self) -> int:
+        return len(self.customer)
+
+    def take(self, index: Ints | slice) -> "Queries":
+        return Queries(self.customer[index], self.time[index])
+
+
+@dataclass(frozen=True)
+class World:
+    config: TrainingConfig
+    vocabulary: Vocabulary
+    history: History
+    attributes: Attributes
+    scale: NumberScale
+    start: float  # when the dataset begins, days since 1970
+
+    @cached_property
+    def own(self) -> OwnProducts:
+        return OwnProducts(self.history)
+
+    @cached_property
+    def trends(self) -> Trends:
+        return Trends(self.history, len(self.vocabulary.products))
+
+    @cached_property
+    def first_sale(self) -> Floats:
+        """When each product first occurred, infinity where never. (P,)"""
+        first = np.full(len(self.vocabulary.products), np.inf)
+        np.minimum.at(first, self.history.line_product, self.history.visit_time[self.history.line_visit])
+        return first
+
+    def active(self, cutoff: float) -> Queries:
+        """Every customer with an outcome event in the `active_days` before `cutoff`, asked at `cutoff`."""
+        return self._with_outcomes(cutoff - self.config.active_days, cutoff)
+
+    def with_history(self, cutoff: float) -> Queries:
+        """Every customer with any outcome event before `cutoff`, asked at `cutoff`."""
+        return self._with_outcomes(-np.inf, cutoff)
+
+    def _with_outcomes(self, start: float, stop: float) -> Queries:
+        history = self.history
+        visits = history.outcomes
+        time = history.visit_time[visits]
+        customer = np.unique(history.visit_customer[visits[(time >= start) & (time < stop)]])
+        return Queries(customer, np.full(len(customer), stop))
+
+
+def training_world(
+    config: TrainingConfig, dataset: Dataset, *, train_end: float, cuts: Sequence[float]
+) -> World:
+    """Fit vocabularies and scales on what lies before `train_end`; read events up to the last of `cuts`."""
+    vocabulary = fit_vocabulary(dataset, end=train_end)
+    history = _history(config, dataset, vocabulary, cuts, None)
+    rows = read_attributes(dataset, history.customers, config.excluded)
+    early = np.unique(history.visit_customer[history.visit_time < train_end])
+    scale = fit_scale([rows[index] for index in early])
+    return World(config, vocabulary, history, encode_attributes(rows, scale), scale, _start(dataset))
+
+
+def scoring_world(
+    config: TrainingConfig,
+    dataset: Dataset,
+    vocabulary: Vocabulary,
+    scale: NumberScale,
+    *,
+    cuts: Sequence[float],
+    shard: int | None = None,
+) -> World:
+    """Read a dataset with what an artifact learnt."""
+    history = _history(config, dataset, vocabulary, cuts, shard)
+    rows = read_attributes(dataset, history.customers, config.excluded)
+    return World(config, vocabulary, history, encode_attributes(rows, scale), scale, _start(dataset))
+
+
+def _start(dataset: Dataset) -> float:
+    first = dataset.manifest.first_event
+    return to_days(parse_time(first)) if first else 0.0
+
+
+def _history(
+    config: TrainingConfig, dataset: Dataset, vocabulary: Vocabulary, cuts: Sequence[float], shard: int | None
+) -> History:
+    history = read_history(
+        dataset, vocabulary, outcome_kinds=config.outcome_kinds, cuts=cuts, until=max(cuts), shard=shard
+    )
+    if "quantity" in config.excluded:
+        history = replace(history, visit_quantity=np.zeros_like(history.visit_quantity))
+    if "amount" in config.excluded:
+        history = replace(history, visit_amount=np.zeros_like(history.visit_amount))
+    return history

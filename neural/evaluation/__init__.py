@@ -1,0 +1,1 @@
+"""How good the answers are: metrics with full ranking, classification metrics, curves."""

@@ -1,0 +1,116 @@
+"""Classification metrics and curves of one window, from true labels and probabilities."""
+
+from typing import Any
+
+import numpy as np
+from sklearn import metrics
+
+from neural.data.history import Bools, Floats
+
+POINTS = 100  # of a curve
+BINS = 10  # of calibration and histogram
+
+
+def classification_metrics(
+    label: Bools, probability: Floats, threshold: float = 0.5
+) -> dict[str, float | None]:
+    """ROC and PR AUC, Brier, ECE, accuracy, precision, recall, F1, lift of the top tenth.
+
+    A metric the window cannot define (all labels equal, nothing predicted) is None.
+    """
+    if len(label) == 0:
+        names = "roc_auc pr_auc brier ece accuracy precision recall f1 lift@10".split()
+        return dict.fromkeys(names)
+    both = 0 < label.sum() < len(label)
+    predicted = probability >= threshold
+    hit = float((predicted & label).sum())
+    precision = hit / float(predicted.sum()) if predicted.any() else None
+    recall = hit / float(label.sum()) if label.any() else None
+    defined = precision is not None and recall is not None and precision + recall > 0
+    return {
+        "roc_auc": float(metrics.roc_auc_score(label, probability)) if both else None,
+        "pr_auc": float(metrics.average_precision_score(label, probability)) if label.any() else None,
+        "brier": float(np.mean((probability - label) ** 2)),
+        "ece": expected_calibration_error(label, probability),
+        "accuracy": float(np.mean(predicted == label)),
+        "precision": precision,
+        "recall": recall,
+        "f1": 2 * precision * recall / (precision + recall) if defined else None,  # type: ignore[operator]
+        "lift@10": lift(label, probability),
+    }
+
+
+def expected_calibration_error(label: Bools, probability: Floats) -> float:
+    """Mean distance of predicted and observed share over ten equal-width bins, weighted by count."""
+    return float(
+        sum(
+            abs(entry["predicted"] - entry["observed"]) * entry["count"]
+            for entry in calibration_curve(label, probability)
+        )
+        / len(label)
+    )
+
+
+def lift(label: Bools, probability: Floats) -> float | None:
+    """Share of positives in the top tenth by probability, over the share in all."""
+    if not label.any():
+        return None
+    top = np.argsort(-probability, kind="stable")[: max(1, round(len(label) / 10))]
+    return float(label[top].mean() / label.mean())
+
+
+def calibration_curve(label: Bools, probability: Floats) -> list[dict[str, float]]:
+    """Predicted and observed share of each non-empty tenth of the probability axis."""
+    place = np.minimum((probability * BINS).astype(int), BINS - 1)
+    return [
+        {
+            "predicted": float(probability[place == index].mean()),
+            "observed": float(label[place == index].mean()),
+            "count": int((place == index).sum()),
+        }
+        for index in range(BINS)
+        if (place == index).any()
+    ]
+
+
+def classification_curves(label: Bools, probability: Floats, threshold: float = 0.5) -> dict[str, Any]:
+    """Everything a model card plots, in JSON values."""
+    curves: dict[str, Any] = {
+        "calibration": calibration_curve(label, probability),
+        "histogram": _histogram(label, probability),
+        "confusion": _confusion(label, probability >= threshold, threshold),
+        "roc": [],
+        "pr": [],
+    }
+    if 0 < label.sum() < len(label):
+        false_rate, true_rate, _ = metrics.roc_curve(label, probability)
+        curves["roc"] = _thin(false_rate, true_rate)
+        precision, recall, _ = metrics.precision_recall_curve(label, probability)
+        curves["pr"] = _thin(recall[::-1], precision[::-1])
+    return curves
+
+
+def _histogram(label: Bools, probability: Floats) -> list[dict[str, float]]:
+    edges = np.linspace(0, 1, BINS + 1)
+    positives, _ = np.histogram(probability[label], edges)
+    negatives, _ = np.histogram(probability[~label], edges)
+    return [
+        {"from": float(edges[i]), "to": float(edges[i + 1]), "positives": int(p), "negatives": int(n)}
+        for i, (p, n) in enumerate(zip(positives, negatives, strict=True))
+    ]
+
+
+def _confusion(label: Bools, predicted: Bools, threshold: float) -> dict[str, float]:
+    return {
+        "tp": int((predicted & label).sum()),
+        "fp": int((predicted & ~label).sum()),
+        "fn": int((~predicted & label).sum()),
+        "tn": int((~predicted & ~label).sum()),
+        "threshold": threshold,
+    }
+
+
+def _thin(x: Floats, y: Floats) -> list[list[float]]:
+    """At most POINTS points of a curve, its ends among them."""
+    index = np.unique(np.linspace(0, len(x) - 1, min(len(x), POINTS)).round().astype(int))
+    return [[float(x[i]), float(y[i])] for i in index]

@@ -1,0 +1,132 @@
+"""Heads: what is asked of the encoder's state. Shapes: Q queries, P products, D width."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from neural.data import repeats, trends
+from neural.data.batches import QUERY_NUMBERS, Batch
+from neural.encoder import Shape
+
+Inputs = dict[str, Tensor]
+
+
+class NextProductHead(nn.Module):
+    """Logit of each product = taste + popularity + trends + memory of the customer's own purchases.
+
+    taste   state · product vector, and a bias per product
+    trends  weights of recent sales and of last year's season, chosen by the state
+    memory  weights of the decayed own counts, chosen by the state, and a repeat bias per product
+            (the copy mechanism: what a customer bought, and how long ago, is most of the answer)
+    """
+
+    def __init__(self, shape: Shape) -> None:
+        super().__init__()
+        width = shape.width
+        self.linear = shape.backbone == "mf"
+        self.ask = nn.Linear(width + QUERY_NUMBERS, width)
+        self.taste = nn.Linear(width, width)
+        self.bias = nn.Embedding(shape.products + 1, 1)
+        self.trend = nn.Linear(width, trends.FEATURES)
+        self.memory = nn.Linear(width, repeats.FEATURES)
+        self.repeat_bias = nn.Embedding(shape.products + 1, 1)
+        self.repeat_base = nn.Linear(width, 1)
+        self.dropout = nn.Dropout(shape.dropout)
+        for weight in (self.bias.weight, self.repeat_bias.weight, self.trend.weight, self.memory.weight):
+            nn.init.zeros_(weight)
+        nn.init.constant_(self.trend.bias, 0.3)
+        nn.init.constant_(self.memory.bias, 0.3)
+
+    def forward(self, state: Tensor, batch: Batch, products: Tensor, row: Tensor, inputs: Inputs) -> Tensor:
+        """-> (Q, P)"""
+        asked = self.ask(torch.cat([state, batch.query_numbers], dim=1))  # (Q, D)
+        if not self.linear:
+            asked = F.gelu(asked)
+        asked = self.dropout(asked)
+        logits = self.taste(asked) @ products.T + self.bias(row).squeeze(1)  # (Q, P)
+        logits = logits + self._trends(asked, inputs, len(row))
+        return self._remember(logits, asked, row, inputs)
+
+    def _trends(self, asked: Tensor, inputs: Inputs, size: int) -> Tensor:
+        weight = self.trend(asked)  # (Q, 3)
+        found = inputs["trends"][:, :size]  # (days, P, 3)
+        day = inputs["trend_row"]  # (Q,)
+        return torch.stack([weight[:, k, None] * found[:, :, k][day] for k in range(weight.shape[1])]).sum(0)
+
+    def _remember(self, logits: Tensor, asked: Tensor, row: Tensor, inputs: Inputs) -> Tensor:
+        query, product = inputs["own_query"], inputs["own_product"]  # (R,), (R,)
+        bonus = (self.memory(asked)[query] * inputs["own_features"]).sum(1)  # (R,)
+        bonus = bonus + self.repeat_base(asked)[query, 0] + self.repeat_bias(row[product])[:, 0]
+        flat = logits.reshape(-1).index_add(0, query * logits.shape[1] + product, bonus)  # (Q * P,)
+        return flat.view_as(logits)
+
+
+class NextVisitHead(nn.Module):
+    """Pretraining: the products of the next visit from the state alone, so that the encoder must learn."""
+
+    def __init__(self, shape: Shape) -> None:
+        super().__init__()
+        self.taste = nn.Linear(shape.width + QUERY_NUMBERS, shape.width)
+        self.bias = nn.Embedding(shape.products + 1, 1)
+        nn.init.zeros_(self.bias.weight)
+
+    def forward(self, state: Tensor, batch: Batch, products: Tensor, row: Tensor, inputs: Inputs) -> Tensor:
+        """-> (Q, P)"""
+        asked = self.taste(torch.cat([state, batch.query_numbers], dim=1))  # (Q, D)
+        logits: Tensor = asked @ products.T + self.bias(row).squeeze(1)
+        return logits
+
+
+class SurvivalHead(nn.Module):
+    """Hazard of the next purchase in each of `bins` weeks, from the state and a table of facts.
+
+    The chance of no purchase within the horizon is the product of the weeks' survivals.
+    """
+
+    def __init__(self, shape: Shape, columns: int, bins: int) -> None:
+        super().__init__()
+        width = shape.width
+        self.dropout = nn.Dropout(shape.dropout)
+        if shape.backbone == "mf":  # logistic in factors and table
+            self.body: nn.Module = nn.Identity()
+            self.hazard = nn.Linear(width + columns, bins)
+        else:
+            self.body = nn.Sequential(
+                nn.Linear(width + columns, 2 * width),
+                nn.GELU(),
+                nn.Dropout(shape.dropout),
+                nn.Linear(2 * width, width),
+                nn.GELU(),
+            )
+            self.hazard = nn.Linear(width, bins)
+        nn.init.constant_(self.hazard.bias, -2.5)
+
+    def forward(self, state: Tensor, batch: Batch, products: Tensor, row: Tensor, inputs: Inputs) -> Tensor:
+        """Logits of the hazards. -> (Q, bins)"""
+        joined = torch.cat([self.dropout(state), inputs["table"]], dim=1)  # (Q, D + columns)
+        logits: Tensor = self.hazard(self.body(joined))
+        return logits
+
+
+def set_loss(logits: Tensor, query: Tensor, product: Tensor) -> Tensor:
+    """Softmax cross-entropy against a set: the mean over queries of the mean over each one's products.
+
+    logits (Q, P); query and product (R,) are the pairs of the sets, no query without one.
+    """
+    log_norm = torch.logsumexp(logits, dim=1)  # (Q,)
+    chosen = logits[query, product] - log_norm[query]  # (R,)
+    size = torch.bincount(query, minlength=len(logits)).clamp(min=1)
+    return -(chosen / size[query]).sum() / len(logits)
+
+
+def survival_loss(logits: Tensor, event_bin: Tensor, last_bin: Tensor) -> Tensor:
+    """Negative log-likelihood of discrete-time survival, censoring included.
+
+    logits (Q, bins). `event_bin` (Q,) is the week of the purchase or -1; `last_bin` (Q,) is the number of
+    weeks observed in full or up to the purchase.
+    """
+    week = torch.arange(logits.shape[1], device=logits.device)
+    seen = (week < last_bin[:, None]).to(logits.dtype)  # (Q, bins)
+    event = (week == event_bin[:, None]).to(logits.dtype)
+    terms = F.binary_cross_entropy_with_logits(logits, event, reduction="none") * seen
+    return terms.sum(1).mean()

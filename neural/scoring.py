@@ -1,0 +1,67 @@
+"""`python -m neural score` and `evaluate`: a sealed model's answers about a dataset."""
+
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from handoff.config import TrainingConfig
+from handoff.dataset import Dataset, shard_of
+from handoff.errors import HandoffError
+from handoff.files import write_bytes, write_json
+from handoff.scores import SCORES
+from neural.artifacts import open_artifact
+from neural.windows import Windows, parse_time, to_days
+
+INSTANT = 1 / 86_400_000  # a millisecond: an event at `as_of` itself is known
+
+
+def score(artifact: Path, dataset_folder: Path, *, root: Path, shard: int, as_of: str, out: Path) -> int:
+    """Answer for every customer of one shard and write the score file in one step. Returns the rows."""
+    dataset = Dataset.open(dataset_folder)
+    moment = to_days(parse_time(as_of)) + INSTANT
+    customers = _customers(dataset, shard)
+    opened = open_artifact(artifact, root, dataset, cuts=(moment - 30.0, moment), shard=shard)
+    frame = opened.task.score(opened.model, opened.calibration, moment, customers)
+    _write(frame, out)
+    return len(frame)
+
+
+def _customers(dataset: Dataset, shard: int) -> list[str]:
+    """The shard's customers, those known by their events alone included."""
+    seen = dataset.events(shard).select(pl.col("customer").unique()).collect()["customer"].to_list()
+    shards = dataset.manifest.shards
+    listed = dataset.customers().select("customer").collect()["customer"].to_list()
+    return sorted({*seen, *(name for name in listed if shard_of(name, shards) == shard)})
+
+
+def _write(frame: pl.DataFrame, out: Path) -> None:
+    from io import BytesIO
+
+    buffer = BytesIO()
+    frame.select(SCORES.names()).cast(SCORES).sort("customer").write_parquet(buffer, compression="zstd")
+    out.parent.mkdir(parents=True, exist_ok=True)
+    write_bytes(out, buffer.getvalue())
+
+
+def evaluate(artifact: Path, dataset_folder: Path, *, root: Path, test_cutoff: str | None, out: Path) -> None:
+    """Measure a sealed model on a dataset's window after `test_cutoff` (default: as in training)."""
+    dataset = Dataset.open(dataset_folder)
+    config = TrainingConfig.read(artifact)
+    raw = {**vars(config), "test_cutoff": test_cutoff or config.test_cutoff}
+    windows = Windows.choose(TrainingConfig.from_mapping(raw), dataset.manifest)
+    opened = open_artifact(artifact, root, dataset, cuts=(windows.validation, windows.test, windows.end))
+    trained_until = to_days(parse_time(opened.windows["train"][1]))
+    if windows.validation < trained_until:
+        raise HandoffError(
+            f"test_cutoff lies too early: the model learnt from events up to {opened.windows['train'][1]}, "
+            f"and its baselines need {config.horizon_days} days between."
+        )
+    test = opened.task.report(opened.model, opened.calibration, windows, windows.test)
+    record: dict[str, Any] = {
+        "windows": windows.as_json(),
+        "counts": {"test": test.count},
+        "metrics": {"model": test.model, "baselines": test.baselines},
+        "curves": test.curves,
+    }
+    write_json(out, record)

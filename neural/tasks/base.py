@@ -1,0 +1,87 @@
+"""The base class of every task: a third party adds one by subclassing it and naming it in the config."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+import numpy as np
+import polars as pl
+from torch import Tensor, nn
+
+from neural.data.world import Queries, World
+from neural.encoder import Shape
+from neural.heads import Inputs
+from neural.model import Model
+from neural.windows import Windows
+
+Metrics = dict[str, float | None]  # None where the window cannot define the metric
+
+
+@dataclass(frozen=True)
+class Report:
+    """Figures of one window: the model's and the baselines', over the same customers."""
+
+    count: int
+    model: Metrics
+    baselines: dict[str, Metrics]
+    curves: dict[str, Any] = field(default_factory=dict)
+
+
+class Task(ABC):
+    """What is predicted, from which examples, and how well.
+
+    A task is made for one world. `learnt` holds JSON values that training found (scales of features);
+    they travel in the artifact and come back when it scores.
+    """
+
+    metric: ClassVar[str]  # of `validate`, higher is better: early stopping follows it
+    calendar: ClassVar[bool] = True  # whether the encoder's visits carry the season
+    own_shard_only: ClassVar[bool] = False  # whether scoring a shard reads no other shard's events
+
+    def __init__(self, world: World, learnt: Mapping[str, Any] | None = None) -> None:
+        self.world = world
+        self.learnt: dict[str, Any] = dict(learnt or {})
+
+    def prepare(self, windows: Windows) -> None:  # noqa: B027  (a task may have nothing to learn here)
+        """Fill `learnt` from the training window."""
+
+    @abstractmethod
+    def head(self, shape: Shape) -> nn.Module:
+        """Build the head; its forward takes (state, batch, products, row, inputs)."""
+
+    @abstractmethod
+    def training_queries(self, windows: Windows, rng: np.random.Generator) -> Queries:
+        """Draw one epoch's questions, sorted by customer; targets must end at `windows.validation`."""
+
+    @abstractmethod
+    def inputs(self, queries: Queries) -> Inputs:
+        """What the head reads besides the state. Nothing at or after a query's time may enter."""
+
+    @abstractmethod
+    def targets(self, queries: Queries, until: float) -> Inputs:
+        """What truly happened from each query's time on, and before `until`."""
+
+    @abstractmethod
+    def loss(self, answer: Tensor, targets: Inputs) -> Tensor:
+        """A scalar to minimise."""
+
+    @abstractmethod
+    def validate(self, model: Model, windows: Windows) -> dict[str, float]:
+        """Metrics on the validation window, `metric` among them."""
+
+    @abstractmethod
+    def calibrate(self, model: Model, windows: Windows) -> dict[str, float]:
+        """Learn on the validation window how to turn answers into probabilities."""
+
+    @abstractmethod
+    def report(
+        self, model: Model, calibration: Mapping[str, float], windows: Windows, cutoff: float
+    ) -> Report:
+        """Compare the model with the configured baselines on the window that begins at `cutoff`."""
+
+    @abstractmethod
+    def score(
+        self, model: Model, calibration: Mapping[str, float], as_of: float, customers: list[str]
+    ) -> pl.DataFrame:
+        """Answer for every one of `customers` at `as_of`, in the schema `handoff.scores.SCORES`."""

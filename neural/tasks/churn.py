@@ -1,0 +1,161 @@
+"""`churn`: will this active customer buy nothing within the horizon?"""
+
+from collections.abc import Mapping
+from functools import cached_property
+from typing import ClassVar
+
+import numpy as np
+import polars as pl
+import torch
+from torch import Tensor, nn
+
+from neural.baselines.churn import RecencyRule
+from neural.calibration import apply_platt, fit_platt, logit
+from neural.data.batches import in_window
+from neural.data.history import Bools, Floats
+from neural.data.table import Table
+from neural.data.world import Queries
+from neural.encoder import Shape
+from neural.evaluation.classification import classification_curves, classification_metrics
+from neural.heads import Inputs, SurvivalHead, survival_loss
+from neural.model import Model
+from neural.prediction import answers
+from neural.reasons.churn import warn
+from neural.tasks.base import Metrics, Report, Task
+from neural.windows import Windows
+
+WEEK = 7.0
+STEP = 30.0  # days between training cut-offs
+
+
+class Churn(Task):
+    metric: ClassVar[str] = "negative_log_loss"
+    calendar: ClassVar[bool] = False  # one known season misleads the encoder; the head is told the date
+    own_shard_only: ClassVar[bool] = True
+
+    @cached_property
+    def table(self) -> Table:
+        return Table(self.world)
+
+    @property
+    def bins(self) -> int:
+        return max(1, round(self.world.config.horizon_days / WEEK))
+
+    def prepare(self, windows: Windows) -> None:
+        """Learn the scale of the table's columns."""
+        queries = self.training_queries(windows, np.random.default_rng(self.world.config.seed))
+        columns = self.table.columns(queries)
+        if len(columns):
+            spread = columns.std(axis=0)
+            self.learnt["mean"] = columns.mean(axis=0).tolist()
+            self.learnt["spread"] = np.where(spread > 1e-6, spread, 1.0).tolist()
+
+    def head(self, shape: Shape) -> nn.Module:
+        return SurvivalHead(shape, len(self.learnt["mean"]), self.bins)
+
+    def training_queries(self, windows: Windows, rng: np.random.Generator) -> Queries:
+        """Everyone active at cut-offs a month apart, from a random start; late ones are censored."""
+        last = windows.validation - WEEK - rng.random() * STEP
+        earliest = windows.start + min(90.0, (windows.validation - windows.start) / 3)
+        asked = [self.world.active(cutoff) for cutoff in np.arange(last, earliest, -STEP)]
+        if not asked:
+            return Queries(np.zeros(0, np.int64), np.zeros(0))
+        queries = Queries(
+            np.concatenate([q.customer for q in asked]), np.concatenate([q.time for q in asked])
+        )
+        return in_window(self.world, queries.take(np.lexsort((queries.time, queries.customer))))
+
+    def inputs(self, queries: Queries) -> Inputs:
+        columns = self.table.columns(queries)
+        mean, spread = (np.asarray(self.learnt[name], np.float32) for name in ("mean", "spread"))
+        return {"table": torch.from_numpy(np.clip((columns - mean) / spread, -6, 6))}
+
+    def targets(self, queries: Queries, until: float) -> Inputs:
+        horizon = float(self.world.config.horizon_days)
+        width = horizon / self.bins
+        wait = self.table.counter.next_order(queries)
+        seen = np.minimum(horizon, until - queries.time)  # days observed after the query
+        bought = wait < seen
+        week = np.where(bought, np.minimum(np.floor(np.where(bought, wait, 0) / width), self.bins - 1), -1)
+        observed = np.where(bought, week + 1, np.floor(seen / width + 1e-9))
+        return {
+            "event_bin": torch.from_numpy(week.astype(np.int64)),
+            "last_bin": torch.from_numpy(observed.astype(np.int64)),
+        }
+
+    def loss(self, answer: Tensor, targets: Inputs) -> Tensor:
+        return survival_loss(answer, targets["event_bin"], targets["last_bin"])
+
+    def validate(self, model: Model, windows: Windows) -> dict[str, float]:
+        """The log loss is measured after Platt scaling, so that a shift of the season does not decide."""
+        queries, label = self._window(windows.validation)
+        if len(queries) == 0:
+            return {"negative_log_loss": 0.0}
+        raw = self._logits(model, queries)
+        probability = np.clip(apply_platt(raw, fit_platt(raw, label)), 1e-6, 1 - 1e-6)
+        loss = -np.mean(np.where(label, np.log(probability), np.log(1 - probability)))
+        found = {"negative_log_loss": float(-loss)}
+        area = classification_metrics(label, probability)["roc_auc"]
+        return found if area is None else {**found, "roc_auc": area}
+
+    def calibrate(self, model: Model, windows: Windows) -> dict[str, float]:
+        queries, label = self._window(windows.validation)
+        return fit_platt(self._logits(model, queries), label)
+
+    def report(
+        self, model: Model, calibration: Mapping[str, float], windows: Windows, cutoff: float
+    ) -> Report:
+        queries, label = self._window(cutoff)
+        probability = apply_platt(self._logits(model, queries), calibration)
+        measured = classification_metrics(label, probability)
+        return Report(
+            len(queries),
+            measured,
+            self._baselines(queries, label, windows),
+            classification_curves(label, probability) if len(label) else {},
+        )
+
+    def score(
+        self, model: Model, calibration: Mapping[str, float], as_of: float, customers: list[str]
+    ) -> pl.DataFrame:
+        def probabilities(queries: Queries) -> Floats:
+            return apply_platt(self._logits(model, queries), calibration)
+
+        return warn(self.world, self.table, probabilities, as_of, customers)
+
+    def _window(self, cutoff: float) -> tuple[Queries, Bools]:
+        """Everyone active at the cut-off, and whether nothing was bought in the horizon after it."""
+        queries = self.world.active(cutoff)
+        return queries, self.table.counter.next_order(queries) >= self.world.config.horizon_days
+
+    def _logits(self, model: Model, queries: Queries) -> Floats:
+        """Logit of the chance of no purchase: survivals multiply, so their logs add. (Q,)"""
+        result = np.zeros(len(queries))
+        for index, _, hazards in answers(model, self.world, queries, self.inputs):
+            result[index] = logit(np.exp(-np.logaddexp(0, hazards.astype(np.float64)).sum(axis=1)))
+        return result
+
+    def _baselines(self, queries: Queries, label: Bools, windows: Windows) -> dict[str, Metrics]:
+        """The recency rule ranks by days since the last purchase and warns from N days on."""
+        fitted, truth = self._window(windows.validation)
+        rule = RecencyRule.fit(self.table.counter.days_since(fitted), truth)
+        since = self.table.counter.days_since(queries)
+        found: dict[str, Metrics] = {}
+        if "recency_rule" in self.world.config.baselines:
+            found["recency_rule"] = _rule_metrics(rule, since, label)
+        if "base_rate" in self.world.config.baselines:
+            share = float(truth.mean()) if len(truth) else 0.5
+            found["base_rate"] = classification_metrics(label, np.full(len(label), share))
+        return found
+
+
+def _rule_metrics(rule: RecencyRule, days_since: Floats, label: Bools) -> Metrics:
+    """Ranking metrics by the days themselves; the others by the rule's yes or no."""
+    found = classification_metrics(label, rule.probability(days_since))
+    ranked = classification_metrics(label, days_since / max(days_since.max(initial=0.0), 1.0))
+    warned = classification_metrics(label, rule.warns(days_since).astype(np.float64))
+    for name in ("roc_auc", "pr_auc", "lift@10"):
+        found[name] = ranked[name]
+    for name in ("accuracy", "precision", "recall", "f1"):
+        found[name] = warned[name]
+    return {**found, "days": rule.days}

@@ -1,0 +1,173 @@
+"""`next_product`: which products will this customer buy within the horizon?"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+import torch
+from torch import Tensor, nn
+
+from neural.baselines.ranking import RANKERS
+from neural.calibration import apply_platt, fit_platt, logit
+from neural.data.batches import in_batches, in_window
+from neural.data.history import Ints
+from neural.data.world import Queries
+from neural.encoder import Shape
+from neural.evaluation.ranking import (
+    Truth,
+    bought_between,
+    join_lists,
+    ranking_metrics,
+    top_lists,
+    without_own,
+)
+from neural.heads import Inputs, NextProductHead, set_loss
+from neural.model import Model
+from neural.prediction import BATCH, answers
+from neural.reasons.recommendations import recommend
+from neural.tasks.base import Report, Task
+from neural.windows import Windows
+
+Batches = Iterator[tuple[Ints, Queries, npt.NDArray[Any]]]
+
+
+class NextProduct(Task):
+    metric: ClassVar[str] = "ndcg@10"
+
+    def head(self, shape: Shape) -> nn.Module:
+        return NextProductHead(shape)
+
+    def training_queries(self, windows: Windows, rng: np.random.Generator) -> Queries:
+        """Ask about everyone who buys soon, at cut-offs drawn anew each epoch, as the model is asked later.
+
+        Cut-offs lie half a horizon apart from a random start, so the time since the last visit is
+        distributed as it is when the model is used, and not as it is just before a purchase.
+        """
+        step = windows.horizon / 2
+        last = windows.validation - step * (0.25 + rng.random())
+        cutoffs = np.arange(last, windows.start + windows.horizon, -step)
+        asked = [self.world.with_history(cutoff) for cutoff in cutoffs]
+        if not asked:
+            return Queries(np.zeros(0, np.int64), np.zeros(0))
+        queries = Queries(
+            np.concatenate([q.customer for q in asked]), np.concatenate([q.time for q in asked])
+        )
+        queries = queries.take(np.lexsort((queries.time, queries.customer)))
+        truth = self._truth(queries, windows.validation)
+        return in_window(self.world, queries.take(np.flatnonzero(truth.size > 0)))
+
+    def inputs(self, queries: Queries) -> Inputs:
+        own = self.world.own.before(queries.customer, queries.time)
+        trends, row = self.world.trends.features(queries.time)
+        return {
+            "own_query": torch.from_numpy(own.query),
+            "own_product": torch.from_numpy(own.product),
+            "own_features": torch.from_numpy(own.features),
+            "trends": torch.from_numpy(np.ascontiguousarray(trends)),
+            "trend_row": torch.from_numpy(row),
+        }
+
+    def targets(self, queries: Queries, until: float) -> Inputs:
+        truth = self._truth(queries, until)
+        return {"query": torch.from_numpy(truth.query), "product": torch.from_numpy(truth.product)}
+
+    def loss(self, answer: Tensor, targets: Inputs) -> Tensor:
+        return set_loss(answer, targets["query"], targets["product"])
+
+    def validate(self, model: Model, windows: Windows) -> dict[str, float]:
+        queries = self._buyers(windows.validation)
+        lists, _ = self._lists(self._model_scores(model, queries), queries, windows.validation)
+        found = ranking_metrics(
+            lists, self._truth(queries, windows.test), self._candidates(windows.validation)
+        )
+        return {name: found[name] or 0.0 for name in ("ndcg@10", "recall@20")}
+
+    def calibrate(self, model: Model, windows: Windows) -> dict[str, float]:
+        """Fit the chance that a listed product is bought, over all customers asked, buyers or not."""
+        queries = self.world.active(windows.validation)
+        truth = self._truth(queries, windows.test)
+        chances, hits = [np.zeros(0)], [np.zeros(0, bool)]
+        for index, _, scores in self._model_scores(model, queries):
+            scores = self._masked(scores, windows.validation)
+            lists = top_lists(scores)
+            chances.append(np.take_along_axis(share(scores), np.maximum(lists, 0), axis=1)[lists >= 0])
+            padded = np.full((len(queries), lists.shape[1]), -1, np.int64)
+            padded[index] = lists
+            hits.append(truth.contains(padded)[index][lists >= 0])
+        return fit_platt(logit(np.concatenate(chances)), np.concatenate(hits))
+
+    def report(
+        self, model: Model, calibration: Mapping[str, float], windows: Windows, cutoff: float
+    ) -> Report:
+        queries = self._buyers(cutoff)
+        measured = {"model": self._measure(self._model_scores(model, queries), queries, cutoff)}
+        for name in self.world.config.baselines:
+            measured[name] = self._measure(self._baseline_scores(name, queries, cutoff), queries, cutoff)
+        return Report(len(queries), measured.pop("model"), measured)
+
+    def score(
+        self, model: Model, calibration: Mapping[str, float], as_of: float, customers: list[str]
+    ) -> pl.DataFrame:
+        def chances(queries: Queries) -> Batches:
+            for index, part, scores in answers(model, self.world, queries, self.inputs):
+                scores = np.where(self.world.vocabulary.offered, scores, -np.inf)
+                yield index, part, apply_platt(logit(share(scores)), calibration)
+
+        return recommend(self.world, chances, as_of, customers)
+
+    # The pieces that validation, calibration and the report share
+
+    def _truth(self, queries: Queries, until: float) -> Truth:
+        stop = np.minimum(queries.time + self.world.config.horizon_days, until)
+        return bought_between(self.world.history, queries, stop, len(self.world.vocabulary.products))
+
+    def _buyers(self, cutoff: float) -> Queries:
+        """Customers with a history who buy in the window: ranking has no meaning for the others."""
+        queries = self.world.with_history(cutoff)
+        return queries.take(np.flatnonzero(self._truth(queries, np.inf).size > 0))
+
+    def _candidates(self, cutoff: float) -> int:
+        return int((self.world.first_sale < cutoff).sum())
+
+    def _masked(self, scores: npt.NDArray[Any], cutoff: float) -> npt.NDArray[Any]:
+        return np.where(self.world.first_sale < cutoff, scores, -np.inf)
+
+    def _model_scores(self, model: Model, queries: Queries) -> Batches:
+        return answers(model, self.world, queries, self.inputs)
+
+    def _baseline_scores(self, name: str, queries: Queries, cutoff: float) -> Batches:
+        ranker = RANKERS[name](self.world, cutoff)
+        for index, part in in_batches(self.world, queries, BATCH):
+            yield index, part, ranker(part)
+
+    def _lists(self, batches: Batches, queries: Queries, cutoff: float) -> tuple[Ints, Ints]:
+        """Best lists of all products, and of products new to the customer. 2 x (Q, 20)"""
+        overall: list[tuple[Ints, Ints]] = []
+        fresh: list[tuple[Ints, Ints]] = []
+        for index, part, scores in batches:
+            scores = self._masked(scores, cutoff)
+            overall.append((index, top_lists(scores)))
+            own = self.world.own.before(part.customer, part.time)
+            scores[own.query, own.product] = -np.inf
+            fresh.append((index, top_lists(scores)))
+        return join_lists(overall, len(queries)), join_lists(fresh, len(queries))
+
+    def _measure(self, batches: Batches, queries: Queries, cutoff: float) -> dict[str, float | None]:
+        truth = self._truth(queries, np.inf)
+        overall, fresh = self._lists(batches, queries, cutoff)
+        own = self.world.own.before(queries.customer, queries.time)
+        new = without_own(truth, own.query, own.product)
+        candidates = self._candidates(cutoff)
+        return {
+            **ranking_metrics(overall, truth, candidates),
+            **ranking_metrics(fresh, new, candidates, suffix="_new"),
+        }
+
+
+def share(scores: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Softmax of each row; a row without any candidate becomes 0. (Q, P)"""
+    top = scores.max(axis=1, keepdims=True, initial=-np.inf)
+    weights = np.exp(scores - np.where(np.isneginf(top), 0, top))
+    return np.asarray(weights / np.maximum(weights.sum(axis=1, keepdims=True), 1e-30))
