@@ -148,11 +148,15 @@ def _at(name: str, value: Any) -> dt.datetime:
 def _number(name: str, value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
         raise _BadValue(_("Give a number without quotes."))
-    if not math.isfinite(value) or abs(value) >= LARGEST:
+    try:
+        number = float(value)
+    except OverflowError:
+        number = math.inf
+    if not abs(number) < LARGEST:
         raise _BadValue(_("Give a finite number below 10^12."))
-    if value < 0:
+    if number < 0:
         raise _BadValue(_("Give it without a minus; what comes back is of kind return."))
-    return float(value)
+    return number
 
 
 def _amount(name: str, value: Any) -> Decimal:
@@ -215,7 +219,10 @@ def _resolved(user: AnyUser, values: list[dict[str, Any]], errors: _Errors) -> l
             errors.add(index, "product", product, _("There is no such product; add it first."))
         found.append(
             Interaction(
-                customer_id=customers.get(customer), product_id=products.get(product), changed_at=now, **row
+                customer_id=customers.get(customer, 0),
+                product_id=products.get(product),
+                changed_at=now,
+                **row,
             )
         )
     return found
@@ -239,6 +246,7 @@ def _store(interactions: list[Interaction]) -> int:
         for index, row in enumerate(interactions):
             stored = known.get(row.key) if row.key else None
             if stored is None:
+                row.pk = None  # an attempt that was rolled back may have left one
                 fresh.append(row)
             elif not _same(stored, row):
                 message = _("This key names another interaction already; give a new one its own key.")

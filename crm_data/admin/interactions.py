@@ -1,0 +1,56 @@
+"""Dated events: a list of millions, found by what is indexed."""
+
+from typing import Any
+
+from django.db.models import ForeignKey, Q, QuerySet
+from django.forms import ModelChoiceField
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+
+from crm_data.admin.base import FastAdmin, OwnCustomersMixin, own_customers
+from crm_data.admin.filters import KindFilter
+from crm_data.models import Customer, Interaction, Product
+
+
+class InteractionAdmin(OwnCustomersMixin, FastAdmin):
+    list_display = ("at", "kind", "customer", "product", "quantity", "amount", "currency", "basket")
+    list_filter = (KindFilter, "at")
+    list_select_related = ("customer", "product")
+    ordering = ("-at", "-id")
+    autocomplete_fields = ("customer", "product")
+    search_fields = ("customer__code__exact", "product__code__exact", "basket__exact")
+    search_help_text = _("Exact customer code, product code or invoice number.")
+    readonly_fields = ("changed_at",)
+    export_fields = (
+        "at",
+        "kind",
+        "customer__code",
+        "customer__name",
+        "product__code",
+        "product__name",
+        "quantity",
+        "amount",
+        "currency",
+        "basket",
+        "channel",
+        "text",
+    )
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Interaction], search_term: str
+    ) -> tuple[QuerySet[Interaction], bool]:
+        """Find by one exact code. Codes become keys first: over the joins no index could be used."""
+        term = search_term.strip()
+        if not term:
+            return queryset, False
+        customers = list(Customer.objects.filter(code=term).values_list("pk", flat=True))
+        products = list(Product.objects.filter(code__in={term, term.upper()}).values_list("pk", flat=True))
+        return queryset.filter(Q(basket=term) | Q(customer__in=customers) | Q(product__in=products)), False
+
+    def formfield_for_foreignkey(
+        self, db_field: "ForeignKey[Any, Any]", request: HttpRequest, **kwargs: Any
+    ) -> "ModelChoiceField[Any] | None":
+        visible = own_customers(request.user)
+        if db_field.name == "customer" and visible is not None:
+            kwargs["queryset"] = visible
+        return super().formfield_for_foreignkey(db_field, request, **kwargs)
