@@ -119,11 +119,15 @@ class Source:
         yield
 
     def visible_to(self, user: AbstractBaseUser | AnonymousUser, customers: QuerySet[Any]) -> QuerySet[Any]:
-        """Limit `customers` to those `user` may see: own ones, or all with `view_all_customers`."""
+        """Limit `customers` to those `user` may see: own ones, or all with `view_all_customers`.
+
+        Where customers have no owner, all of the staff see all of them; a customer who logs in to the
+        same site sees none.
+        """
         if getattr(user, "is_superuser", False) or user.has_perm("crm_data.view_all_customers"):  # type: ignore[union-attr]
-            return customers
-        if self.customers.owner is None:
             return customers
         if not user.is_authenticated:
             return customers.none()
+        if self.customers.owner is None:
+            return customers if getattr(user, "is_staff", False) else customers.none()
         return customers.filter(pk__in=customers.filter(**{self.customers.owner: user}).values("pk"))
