@@ -120,7 +120,7 @@ def _shelf_life(spec: ShopSpec, rng: np.random.Generator, rank: Ints) -> tuple[I
     new = movable & (rng.random(count) < 0.2)
     launched = np.where(new, rng.integers(30, spec.days - 20, count), 0)
     leaving = movable & ~new & (rng.random(count) < 0.06)
-    withdrawn = np.where(leaving, rng.integers(200, spec.days, count), spec.all_days + 1)
+    withdrawn = np.where(leaving, rng.integers(spec.days // 4, spec.days, count), spec.all_days + 1)
     return launched, np.maximum(withdrawn, launched + 1)
 
 
