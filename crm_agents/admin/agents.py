@@ -60,8 +60,9 @@ class AgentAdmin(AgentsAdmin):
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> TemplateResponse:
-        for tenant in get_source().tenants():
-            ensure_agents(tenant)
+        if self.has_view_permission(request):
+            for tenant in get_source().tenants():
+                ensure_agents(tenant)
         return super().changelist_view(request, extra_context)
 
     @admin.display(description=gettext_lazy("agent"), ordering="name")

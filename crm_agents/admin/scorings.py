@@ -11,11 +11,12 @@ from django.utils.translation import gettext_lazy
 from crm_agents.admin.badges import badge, status_badge
 from crm_agents.admin.base import AgentsAdmin
 from crm_agents.models import RunStatus, ScoringRun
+from crm_agents.words import number
 
 
 class ScoringRunAdmin(AgentsAdmin):
     viewing = ("crm_agents.view_scores", "crm_agents.manage_runs")
-    list_display = ("created_at", "agent", "version", "state", "rows", "as_of", "readers")
+    list_display = ("created_at", "agent", "version", "state", "customers", "as_of", "readers")
     list_display_links = ("created_at",)
     list_filter = ("status", "agent", "created_at")
     list_select_related = ("agent", "version__agent")
@@ -28,6 +29,10 @@ class ScoringRunAdmin(AgentsAdmin):
     @admin.display(description=gettext_lazy("status"), ordering="status")
     def state(self, scoring: ScoringRun) -> str:
         return status_badge(scoring)
+
+    @admin.display(description=gettext_lazy("customers scored"), ordering="rows")
+    def customers(self, scoring: ScoringRun) -> str:
+        return number(scoring.rows)
 
     @admin.display(description=gettext_lazy("readers see it"))
     def readers(self, scoring: ScoringRun) -> str:
@@ -54,6 +59,7 @@ class ScoringRunAdmin(AgentsAdmin):
             live=scoring.agent.live_scoring_id == scoring.pk,
             agent_url=self.url_of(scoring.agent),
             version_url=self.url_of(scoring.version),
+            customers=number(scoring.rows),
             done=str(done),
             of=str(len(shards)),
             shards=[(shard, status_badge(shard)) for shard in shards],

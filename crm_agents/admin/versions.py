@@ -26,6 +26,7 @@ from crm_agents.models.agent import Verdict
 from crm_agents.recipes import get_recipe
 from crm_agents.services.publishing import GateNotPassed, promote_version
 from crm_agents.services.scoring import NothingToScore
+from crm_agents.words import number
 from handoff.errors import HandoffError
 
 PROMOTE = "crm_agents.promote_version"
@@ -94,6 +95,9 @@ class ModelVersionAdmin(AgentsAdmin):
             verdict=verdict_badge(version),
             agent_url=self.url_of(version.agent),
             run_url=self.url_of(version.run),
+            sizes={
+                name: number(getattr(version.snapshot, name)) for name in ("events", "customers", "products")
+            },
             windows=windows(version.evaluation),
             tables=metrics_tables(version.evaluation),
             plots=version_plots(version.evaluation, _gate_metric(version)),

@@ -4,6 +4,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from crm_agents.recipes import Gate
+from crm_agents.words import number
 
 METRICS = {
     "roc_auc": gettext_lazy("ROC-AUC"),
@@ -55,22 +56,23 @@ def lower_is_better(metric: str) -> bool:
 
 def gate_sentence(gate: Gate) -> str:
     """Say what a version must do to go live."""
-    facts = {
-        "metric": metric_label(gate.metric),
-        "baselines": ", ".join(f"“{baseline_label(name)}”" for name in gate.baselines),
-        "margin": f"{gate.margin * 100:.3g} %",
-    }
-    if not gate.margin:
+    if gate.margin:
         sentence = _(
-            "A version goes live by itself when its %(metric)s on the test window beats %(baselines)s."
+            "A version goes live by itself when its %(metric)s on the test window is at least %(margin)s "
+            "better than that of each of these: %(baselines)s."
         )
     else:
         sentence = _(
-            "A version goes live by itself when its %(metric)s on the test window beats %(baselines)s "
-            "by at least %(margin)s."
+            "A version goes live by itself when its %(metric)s on the test window is better than that of "
+            "each of these: %(baselines)s."
         )
-    also = [f"{metric_label(name)} {sign} {bound:g}" for name, (sign, bound) in gate.also.items()]
-    return " ".join([sentence % facts, *([_("It also needs %s.") % ", ".join(also)] if also else [])])
+    said = sentence % {
+        "metric": metric_label(gate.metric),
+        "margin": f"{gate.margin * 100:.3g} %",
+        "baselines": "; ".join(baseline_label(name) for name in gate.baselines),
+    }
+    bounds = ", ".join(f"{metric_label(name)} {sign} {bound:g}" for name, (sign, bound) in gate.also.items())
+    return f"{said} {_('It also needs %s.') % bounds}" if bounds else said
 
 
 def duration(seconds: float | None) -> str:
@@ -92,5 +94,5 @@ def figure(value: object) -> str:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return "–" if value is None else str(value)
     if isinstance(value, int):
-        return str(value)
+        return number(value)
     return f"{value:.4f}"
