@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from churn.models import ChurnScore
 from churn.selectors import score_answer
 from crm_agents.admin.badges import badge
-from crm_agents.admin.worklists import Worklist
+from crm_agents.admin.worklists import BY_SCORE, Worklist
 from crm_agents.words import number
 from crm_data.admin.sites import register
 
@@ -19,16 +19,16 @@ class ChurnWorklist(Worklist):
     """Live churn warnings of the customers whom the user may see."""
 
     recipe = "churn"
-    list_display = ("customer_link", "customer_id", "risk", "tier_badge", "trend_badge", "why")
+    list_display = ("customer_link", "customer_number", "risk", "tier_badge", "trend_badge", "why")
     list_filter = ("tier", "trend")
-    export_header = (
-        _("customer number"),
-        _("customer"),
-        _("probability"),
-        _("tier"),
-        _("trend"),
-        _("reasons"),
-        _("as of"),
+    export_fields = (
+        "customer_number",
+        "customer_name",
+        "score",
+        "tier_label",
+        "trend_label",
+        "reasons",
+        "as_of",
     )
 
     def prepare(self, rows: Sequence[Any]) -> None:
@@ -36,7 +36,7 @@ class ChurnWorklist(Worklist):
         for row in rows:
             vars(row)["answer"] = score_answer(row)
 
-    @display(description=_("risk"), ordering="score")
+    @display(description=_("risk"), ordering=BY_SCORE)
     def risk(self, row: ChurnScore) -> str:
         return "–" if row.score is None else f"{number(row.score * 100)} %"
 
@@ -53,20 +53,19 @@ class ChurnWorklist(Worklist):
         answer = vars(row)["answer"]
         return " ".join([*(reason["text"] for reason in answer["reasons"][:2]), *answer["missing"]])
 
-    def export_rows(self, row: Any) -> list[list[Any]]:
+    @display(description=_("tier"))
+    def tier_label(self, row: ChurnScore) -> str:
+        return row.get_tier_display()
+
+    @display(description=_("trend"))
+    def trend_label(self, row: ChurnScore) -> str:
+        return row.get_trend_display()
+
+    @display(description=_("reasons"))
+    def reasons(self, row: ChurnScore) -> str:
         answer = vars(row)["answer"]
         words = [f"{reason['text']} ({reason['effect']})" for reason in answer["reasons"]]
-        return [
-            [
-                row.customer_id,
-                self.name_of(row),
-                answer["probability"],
-                answer["tier_label"],
-                answer["trend_label"],
-                " ".join([*words, *answer["missing"]]),
-                row.scoring.as_of.isoformat(),
-            ]
-        ]
+        return " ".join([*words, *answer["missing"]])
 
 
 register(ChurnScore, ChurnWorklist)

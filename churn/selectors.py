@@ -57,7 +57,8 @@ def worklist(
 
 def tier_cells(agent: Agent, customer_ids: list[str]) -> dict[str, Cell]:
     """Return the tier of each scored customer among `customer_ids`, for lists of customers."""
-    rows = live_scores(agent).filter(customer_id__in=customer_ids).values_list("customer_id", "tier")
+    scores = cast("QuerySet[ChurnScore]", live_scores(agent))
+    rows = scores.filter(customer_id__in=customer_ids).values_list("customer_id", "tier")
     return {customer: Cell(Tier(tier).label, tier) for customer, tier in rows}
 
 

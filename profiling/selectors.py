@@ -72,7 +72,7 @@ def customer_traits(customer_id: str, *, tenant: str = "", as_of: datetime | Non
 
 def _day_of_the_data(tenant: str, events: list[EventRecord]) -> datetime:
     now = timezone.now()
-    live = Agent.objects.filter(tenant=tenant).aggregate(at=Max("live_scoring__as_of"))["at"]
+    live: datetime | None = Agent.objects.filter(tenant=tenant).aggregate(at=Max("live_scoring__as_of"))["at"]
     if live is None:
         return now
     return max([live, *(event.at for event in events if event.at <= now)])

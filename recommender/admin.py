@@ -1,6 +1,6 @@
 """The worklist of recommendations: the customers for whom the agent is surest first."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from django.contrib.admin import display
@@ -8,7 +8,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
 from crm_agents.admin.badges import badge
-from crm_agents.admin.worklists import Worklist
+from crm_agents.admin.worklists import BY_SCORE, Worklist
 from crm_agents.words import number
 from crm_data.admin.sites import register
 from recommender.models import RecommendationSet
@@ -21,17 +21,25 @@ class RecommenderWorklist(Worklist):
     """Live recommendations for the customers whom the user may see."""
 
     recipe = "recommender"
-    list_display = ("customer_link", "customer_id", "best", "why", "next_best", "source_badge", "sureness")
-    export_header = (
-        _("customer number"),
-        _("customer"),
-        _("rank"),
-        _("product number"),
-        _("product"),
-        _("score"),
-        _("reasons"),
-        _("note"),
-        _("as of"),
+    list_display = (
+        "customer_link",
+        "customer_number",
+        "best",
+        "why",
+        "next_best",
+        "source_badge",
+        "sureness",
+    )
+    export_fields = (
+        "customer_number",
+        "customer_name",
+        "rank",
+        "product",
+        "product_name",
+        "item_score",
+        "reasons",
+        "note",
+        "as_of",
     )
 
     def prepare(self, rows: Sequence[Any]) -> None:
@@ -50,7 +58,7 @@ class RecommenderWorklist(Worklist):
     def why(self, row: RecommendationSet) -> str:
         answer = vars(row)["answer"]
         reasons = answer["items"][0]["reasons"] if answer["items"] else []
-        return " ".join([*reasons[:1], answer["note"]]).strip()
+        return " ".join([*(reason["text"] for reason in reasons[:1]), answer["note"]]).strip()
 
     @display(description=_("then"))
     def next_best(self, row: RecommendationSet) -> str:
@@ -61,28 +69,41 @@ class RecommenderWorklist(Worklist):
         popular = vars(row)["answer"]["source"] == "popularity"
         return badge("warn", _("popularity")) if popular else badge("calm", _("model"))
 
-    @display(description=_("score"), ordering="score")
+    @display(description=_("score"), ordering=BY_SCORE)
     def sureness(self, row: RecommendationSet) -> str:
         return "–" if row.score is None else number(row.score, 3)
 
-    def export_rows(self, row: Any) -> list[list[Any]]:
-        answer = vars(row)["answer"]
-        customer, moment = [row.customer_id, self.name_of(row)], row.scoring.as_of.isoformat()
-        if not answer["items"]:
-            return [[*customer, "", "", "", "", "", answer["note"], moment]]
-        return [
-            [
-                *customer,
-                rank,
-                item["product"],
-                item["name"],
-                item["score"],
-                " ".join(item["reasons"]),
-                answer["note"],
-                moment,
-            ]
-            for rank, item in enumerate(answer["items"], start=1)
-        ]
+    # The exported file has a line for each product, or one that says why there is none.
+
+    def export_lines(self, row: Any) -> Iterator[Any]:
+        for rank, item in enumerate(vars(row)["answer"]["items"] or [{}], start=1):
+            vars(row)["line"] = {**item, "rank": rank if item else ""}
+            yield row
+
+    @display(description=_("rank"))
+    def rank(self, row: RecommendationSet) -> Any:
+        return vars(row)["line"]["rank"]
+
+    @display(description=_("product number"))
+    def product(self, row: RecommendationSet) -> str:
+        return str(vars(row)["line"].get("product", ""))
+
+    @display(description=_("product"))
+    def product_name(self, row: RecommendationSet) -> str:
+        return str(vars(row)["line"].get("name", ""))
+
+    @display(description=_("score"))
+    def item_score(self, row: RecommendationSet) -> float | None:
+        score: float | None = vars(row)["line"].get("score")
+        return score
+
+    @display(description=_("reasons"))
+    def reasons(self, row: RecommendationSet) -> str:
+        return " ".join(reason["text"] for reason in vars(row)["line"].get("reasons", []))
+
+    @display(description=_("note"))
+    def note(self, row: RecommendationSet) -> str:
+        return str(vars(row)["answer"]["note"])
 
 
 register(RecommendationSet, RecommenderWorklist)

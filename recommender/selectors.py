@@ -25,8 +25,9 @@ def recommendations_for(agent: Agent, customer_id: str, *, limit: int = SHOWN) -
     Who may see the customer is the caller's question.
     """
     row = cast(RecommendationSet | None, live_score(agent, customer_id))
+    answer: dict[str, Any] = {"customer_id": customer_id, "source": None, "items": []}
     if row is None:
-        answer = {"customer_id": customer_id, "source": None, "note": why_not_scored(agent), "items": []}
+        answer["note"] = why_not_scored(agent)
     else:
         answer = set_answers([row], agent.tenant, limit=limit)[0]
         feedback = latest_feedback(agent, customer_id)

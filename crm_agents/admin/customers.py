@@ -69,7 +69,7 @@ class CustomerView(View):
         app, model = get_source().customers.model.lower().split(".")
         if not (request.user.has_perm(f"{app}.view_{model}") or may_see_scores(request)):
             raise PermissionDenied
-        request.current_app = self.site.name  # type: ignore[attr-defined]
+        request.current_app = self.site.name
         return super().dispatch(request, *args, **kwargs)
 
     def tenant(self, values: Any) -> str:

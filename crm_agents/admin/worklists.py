@@ -1,17 +1,16 @@
 """Worklists: what one agent says of all customers a user may see, to sort, filter, search and take along."""
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
+from itertools import islice
+from typing import Any, ClassVar
 
-from django.contrib.admin import ShowFacets
+from django.contrib.admin import ShowFacets, display
 from django.contrib.admin.views.main import ChangeList
-from django.core.exceptions import PermissionDenied
-from django.core.paginator import Paginator
 from django.db.models import F, Model, Q, QuerySet
+from django.db.models.functions import Coalesce
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
-from django.urls import URLPattern, path
-from django.utils.functional import cached_property
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
@@ -19,28 +18,17 @@ from django.utils.translation import gettext_lazy
 
 from crm_agents.admin.base import AgentsAdmin
 from crm_agents.admin.customers import customer_url
-from crm_agents.admin.export import csv_response
 from crm_agents.answers import as_of, why_nothing_is_live
 from crm_agents.models import Agent, ScoreRow
 from crm_agents.selectors import visible_live_scores
+from crm_data.admin.export import ExportMixin
+from crm_data.admin.paging import RoughPaginator
 from crm_data.selectors import customer_names, visible_customers
 
-if TYPE_CHECKING:
-    AnyPaginator = Paginator[Any]
-else:
-    AnyPaginator = Paginator
-
-COUNTED = 10_000  # a list says "10,000" where it is longer: counting a million rows stalls the page
 EXPORTED_AT_ONCE = 2_000
 
 
-class CappedPaginator(AnyPaginator):
-    """Counts no further than COUNTED rows; what lies beyond is found by filter and search."""
-
-    @cached_property
-    def count(self) -> int:  # type: ignore[override]  # a cached_property in Django, too
-        rows: QuerySet[Any] = self.object_list  # type: ignore[assignment]
-        return rows.order_by()[:COUNTED].count()
+BY_SCORE = Coalesce("score", -1.0)  # no answer is the lowest on every database
 
 
 class WorklistChangeList(ChangeList):
@@ -51,22 +39,20 @@ class WorklistChangeList(ChangeList):
         self.model_admin.prepare(list(self.result_list))  # type: ignore[attr-defined]
 
 
-class Worklist(AgentsAdmin):
+class Worklist(ExportMixin, AgentsAdmin):
     """The live scores of one recipe. Subclasses name it and add their columns.
 
     `prepare` puts what a page of rows needs from elsewhere into `vars(row)`, in a fixed number of queries.
     """
 
     recipe: ClassVar[str]
-    paginator = CappedPaginator
+    paginator = RoughPaginator
     show_facets = ShowFacets.NEVER  # facets count
-    actions = None
     list_display_links = None
     search_fields = ("customer_id",)
     search_help_text = gettext_lazy("Customer's name or number")
     ordering = (F("score").desc(nulls_last=True),)
     change_list_template = "crm_agents/worklist.html"
-    export_header: ClassVar[Sequence[Any]]
 
     def prepare(self, rows: Sequence[Any]) -> None:
         """Look up the customers' names; override to look up more."""
@@ -76,19 +62,23 @@ class Worklist(AgentsAdmin):
             for row in mine:
                 vars(row)["customer_name"] = names.get(row.customer_id, "")
 
-    def export_rows(self, row: Any) -> list[list[Any]]:
-        """Return the lines of one prepared row in the exported file."""
-        raise NotImplementedError
-
     @staticmethod
-    def name_of(row: ScoreRow) -> str:
+    @display(description=gettext_lazy("customer"))
+    def customer_name(row: ScoreRow) -> str:
         return vars(row).get("customer_name") or row.customer_id
 
+    @display(description=gettext_lazy("customer"))
     def customer_link(self, row: ScoreRow) -> SafeString:
         url = customer_url(self.admin_site, row.customer_id, row.tenant)
-        return format_html('<a href="{}">{}</a>', url, self.name_of(row))
+        return format_html('<a href="{}">{}</a>', url, self.customer_name(row))
 
-    customer_link.short_description = gettext_lazy("customer")  # type: ignore[attr-defined]
+    @display(description=gettext_lazy("number"), ordering="customer_id")
+    def customer_number(self, row: ScoreRow) -> str:
+        return row.customer_id
+
+    @display(description=gettext_lazy("as of"))
+    def as_of(self, row: ScoreRow) -> datetime:
+        return row.scoring.as_of
 
     # Scores are shown to whom may see scores, not to whom may see a table.
 
@@ -107,7 +97,7 @@ class Worklist(AgentsAdmin):
         for agent in self.agents():
             if agent.live_scoring is not None:
                 found = found | visible_live_scores(agent, request.user)
-        return found
+        return found.select_related("scoring")
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
@@ -126,18 +116,11 @@ class Worklist(AgentsAdmin):
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         return WorklistChangeList
 
-    def get_urls(self) -> list[URLPattern]:
-        export = self.admin_site.admin_view(self.export_view)
-        return [path("export/", export, name=f"{self._prefix}_export"), *super().get_urls()]
-
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> TemplateResponse:
-        context = {
-            "sources": [self._source(agent) for agent in self.agents()] or [{"why": _not_set_up()}],
-            "export_url": f"{self.url(f'{self._prefix}_export')}?{request.GET.urlencode()}",
-        }
-        return super().changelist_view(request, {**context, **(extra_context or {})})
+        sources = [self._source(agent) for agent in self.agents()] or [{"why": _not_set_up()}]
+        return super().changelist_view(request, {"sources": sources, **(extra_context or {})})
 
     def change_view(
         self,
@@ -149,29 +132,18 @@ class Worklist(AgentsAdmin):
         row = self.found(request, object_id)
         return HttpResponseRedirect(customer_url(self.admin_site, row.customer_id, row.tenant))
 
-    def export_view(self, request: HttpRequest) -> HttpResponse:
-        """Send the list, as filtered and sorted, as CSV."""
-        if not self.has_view_permission(request):
-            raise PermissionDenied
-        rows = self.get_changelist_instance(request).queryset
-        return csv_response(f"{self.recipe}.csv", self.export_header, self._lines(rows))
+    def export_lines(self, row: Any) -> Iterable[Any]:
+        """Yield a prepared row once for each line that it makes in the exported file."""
+        yield row
 
-    def _lines(self, rows: QuerySet[Any]) -> Any:
-        batch: list[Any] = []
-        for row in rows.iterator(chunk_size=EXPORTED_AT_ONCE):
-            batch.append(row)
-            if len(batch) == EXPORTED_AT_ONCE:
-                yield from self._prepared(batch)
-                batch = []
-        yield from self._prepared(batch)
-
-    def _prepared(self, batch: list[Any]) -> list[list[Any]]:
-        self.prepare(batch)
-        return [line for row in batch for line in self.export_rows(row)]
-
-    @property
-    def _prefix(self) -> str:
-        return f"{self.opts.app_label}_{self.opts.model_name}"
+    def _export_rows(self, queryset: QuerySet[Any], names: Sequence[str]) -> Iterator[Sequence[Any]]:
+        getters = [self._export_getter(name) for name in names]
+        rows = queryset.iterator(chunk_size=EXPORTED_AT_ONCE)
+        while batch := list(islice(rows, EXPORTED_AT_ONCE)):
+            self.prepare(batch)
+            for row in batch:
+                for line in self.export_lines(row):
+                    yield [get(line) for get in getters]
 
     def _source(self, agent: Agent) -> dict[str, Any]:
         moment = as_of(agent)
