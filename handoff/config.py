@@ -1,9 +1,10 @@
 """The run's configuration: what `python -m neural train` is asked to do."""
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, get_type_hints
 
 from handoff.errors import HandoffError
 from handoff.files import read_json, write_json
@@ -18,6 +19,42 @@ class Minimum:
     customers: int = 50
     purchases: int = 500
     days: int = 180
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _is_whole(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**53
+
+
+def _is_words(value: Any) -> bool:
+    return isinstance(value, list | tuple) and all(isinstance(item, str) for item in value)
+
+
+# What a JSON value must be, by the type of the field it is for.
+_KINDS: dict[Any, tuple[str, Callable[[Any], bool]]] = {
+    str: ("text", lambda value: isinstance(value, str)),
+    str | None: ("text or null", lambda value: value is None or isinstance(value, str)),
+    int: ("a whole number", _is_whole),
+    float: ("a number", _is_number),
+    tuple[str, ...]: ("a list of texts", _is_words),
+    Minimum: ("an object", lambda value: isinstance(value, Minimum | Mapping)),
+}
+
+
+def check_types(cls: type[Any], raw: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a copy of `raw`. Raises HandoffError for a key that `cls` does not have or a wrong type."""
+    types = get_type_hints(cls)
+    unknown = sorted(set(raw) - set(types))
+    if unknown:
+        raise HandoffError(f"Unknown setting {', '.join(unknown)}; known are {', '.join(sorted(types))}.")
+    for name, value in raw.items():
+        kind, fits = _KINDS[types[name]]
+        if not fits(value):
+            raise HandoffError(f"{name} is {value!r}, of the wrong type; it must be {kind}.")
+    return dict(raw)
 
 
 @dataclass(frozen=True)
@@ -69,20 +106,16 @@ class TrainingConfig:
     @classmethod
     def from_mapping(cls, raw: Mapping[str, Any]) -> Self:
         """Build from JSON values. Raises HandoffError naming an unknown key or a bad value."""
-        known = {item.name for item in fields(cls)}
-        unknown = sorted(set(raw) - known)
-        if unknown:
-            raise HandoffError(f"Unknown setting {', '.join(unknown)}; known are {', '.join(sorted(known))}.")
-        values = dict(raw)
+        values = check_types(cls, raw)
         for name in ("outcome_kinds", "excluded", "baselines"):
             if name in values:
                 values[name] = tuple(values[name])
         if isinstance(values.get("minimum"), Mapping):
-            values["minimum"] = Minimum(**values["minimum"])
+            values["minimum"] = Minimum(**check_types(Minimum, values["minimum"]))
         try:
             return cls(**values)
         except TypeError as error:
-            raise HandoffError(f"The configuration is incomplete or of a wrong type: {error}.") from error
+            raise HandoffError(f"The configuration is incomplete: {error}.") from error
 
     @classmethod
     def read(cls, folder: Path) -> Self:

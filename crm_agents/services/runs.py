@@ -13,7 +13,7 @@ from crm_agents.recipes import get_recipe, training_config
 from crm_agents.services import audit
 from crm_agents.services.waking import wake
 from crm_data.conf import setting
-from handoff.config import TrainingConfig
+from handoff.config import TrainingConfig, check_types
 from handoff.errors import HandoffError
 
 RESERVED = ("agent", "task", "dataset")
@@ -78,6 +78,8 @@ def planned_config(agent: Agent, overrides: Mapping[str, Any], dataset: Path | s
     reserved = sorted({*agent.config, *overrides} & set(RESERVED))
     if reserved:
         raise HandoffError(f"{', '.join(reserved)} is set by the agent itself and cannot be overridden.")
+    for layer in (agent.config, overrides):
+        check_types(TrainingConfig, layer)
     recipe = get_recipe(agent.name)
     values = {"threads": setting("THREADS"), **recipe.defaults(), **agent.config, **overrides}
     values["baselines"] = list(dict.fromkeys([*values.get("baselines", ()), *recipe.gate.baselines]))
