@@ -125,7 +125,7 @@ class ApiView(APIView):
         match = self.request.resolver_match
         return match.namespace if match else "crm_agents_api"
 
-    def url(self, name: str, **kwargs: Any) -> str:
+    def url(self, name: str, /, **kwargs: Any) -> str:
         """Return the absolute URL of an endpoint, wherever the host has mounted them."""
         return reverse(f"{self._namespace}:{name}", kwargs=kwargs, request=self.request)
 

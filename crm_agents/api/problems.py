@@ -18,7 +18,7 @@ from rest_framework.views import set_rollback
 
 from crm_data.selectors import CustomerNotFound
 
-logger = logging.getLogger("django.request")
+logger = logging.getLogger(__name__)
 
 CONTENT_TYPE = "application/problem+json"
 SHOWN_VALUE = 200  # characters of a refused value that are repeated to its sender
@@ -131,7 +131,7 @@ def as_problem(exc: Exception, request: Request) -> Problem:
         return InvalidInput(field_errors(exc.detail, None))
     if isinstance(exc, exceptions.APIException):
         return _of_framework(exc)
-    logger.error("Internal error: %s", request.path, exc_info=exc, extra={"status_code": 500})
+    logger.error("Internal error: %s", request.path, exc_info=exc, extra={"request": request._request})
     return Problem(500, _("Something went wrong here. It was logged; try again later."))
 
 
