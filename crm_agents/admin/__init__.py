@@ -14,3 +14,12 @@ register(ModelVersion, ModelVersionAdmin)
 register(ScoringRun, ScoringRunAdmin)
 register(Feedback, FeedbackAdmin)
 register(AuditEntry, AuditEntryAdmin)
+
+__all__ = [
+    "AgentAdmin",
+    "AuditEntryAdmin",
+    "FeedbackAdmin",
+    "ModelVersionAdmin",
+    "ScoringRunAdmin",
+    "TrainingRunAdmin",
+]

@@ -5,7 +5,6 @@ from typing import Any
 from django.contrib import admin, messages
 from django.db.models import OuterRef, QuerySet, Subquery
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
-from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
 from django.utils.formats import date_format
 from django.utils.html import format_html
@@ -14,7 +13,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from crm_agents.admin.badges import TONES, badge, status_badge, verdict_badge
-from crm_agents.admin.base import AgentsAdmin, require
+from crm_agents.admin.base import RecordAdmin, require
 from crm_agents.admin.customers import customer_urls
 from crm_agents.admin.forms import StartForm
 from crm_agents.admin.readiness import readiness
@@ -34,7 +33,7 @@ PROMOTE = "crm_agents.promote_version"
 SHOWN = 5  # newest runs and versions on an agent's page
 
 
-class AgentAdmin(AgentsAdmin):
+class AgentAdmin(RecordAdmin):
     viewing = ("crm_agents.view_scores", MANAGE_RUNS, PROMOTE)
     list_display = ("title", "live", "last_run", "scored", "as_of")
     list_display_links = ("title",)
@@ -59,7 +58,7 @@ class AgentAdmin(AgentsAdmin):
 
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
-    ) -> TemplateResponse:
+    ) -> HttpResponse:
         if self.has_view_permission(request):
             for tenant in get_source().tenants():
                 ensure_agents(tenant)

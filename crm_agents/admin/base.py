@@ -6,11 +6,14 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.db.models import Model
-from django.http import Http404, HttpRequest
+from django.http import Http404, HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
+
+from crm_data.admin.export import ExportMixin
+from crm_data.admin.paging import RoughPaginator
 
 Text = str | Promise
 Crumbs = Iterable[tuple[Text, str]]
@@ -48,7 +51,7 @@ class AgentsAdmin(AnyModelAdmin):
 
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
-    ) -> TemplateResponse:
+    ) -> HttpResponse:
         titled = {"title": str(self.opts.verbose_name_plural).capitalize(), **(extra_context or {})}
         return super().changelist_view(request, titled)
 
@@ -75,7 +78,7 @@ class AgentsAdmin(AnyModelAdmin):
         self, request: HttpRequest, template: str, *, title: Text, crumbs: Crumbs = (), **context: Any
     ) -> TemplateResponse:
         """Answer with a page that extends `crm_agents/base.html`."""
-        request.current_app = self.admin_site.name  # type: ignore[attr-defined]  # read by {% url %}
+        request.current_app = self.admin_site.name  # read by {% url %}
         label, model = self.opts.app_label, self.opts.model_name
         first = [
             (self.opts.app_config.verbose_name, self.url("app_list", label)),
@@ -92,6 +95,13 @@ class AgentsAdmin(AnyModelAdmin):
                 **context,
             },
         )
+
+
+class RecordAdmin(ExportMixin, AgentsAdmin):
+    """The same for a table that may grow long: no page counts all of it, and the list can be exported."""
+
+    paginator = RoughPaginator
+    show_facets = admin.ShowFacets.NEVER  # facets count
 
 
 def require(request: HttpRequest, permission: str) -> None:

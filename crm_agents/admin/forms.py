@@ -1,5 +1,6 @@
 """The forms behind the buttons: settings of a run, and the reason for going past the gate."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -86,15 +87,13 @@ class StartForm(forms.Form):
     publish = forms.BooleanField(
         label=_("Publish when the gate is passed"),
         required=False,
-        initial=True,
         help_text=_("Otherwise the version waits for somebody to promote it."),
     )
 
-    def __init__(self, *args: Any, agent: Agent, **kwargs: Any) -> None:
-        base = planned_config(agent, {})
-        initial = {name: getattr(base, name) for name in ("backbone", "device", *SETTINGS)}
-        super().__init__(*args, initial={**initial, "publish": True, **kwargs.pop("initial", {})}, **kwargs)
-        self.agent, self.base = agent, base
+    def __init__(self, data: Mapping[str, Any] | None = None, *, agent: Agent) -> None:
+        self.agent, self.base = agent, planned_config(agent, {})
+        own = {name: getattr(self.base, name) for name in ("backbone", "device", *SETTINGS)}
+        super().__init__(data, initial={**own, "publish": True})
         for name, setting in SETTINGS.items():
             self.fields[name] = _number_field(setting)
 
@@ -155,8 +154,8 @@ def _number_field(setting: Setting) -> forms.Field:
     kind = forms.IntegerField if setting.whole else forms.FloatField
     example = _("%(field)s must be a whole number.") if setting.whole else _("%(field)s must be a number.")
     return kind(
-        label=setting.label,
-        help_text=setting.help,
+        label=str(setting.label),
+        help_text=str(setting.help),
         validators=[setting.check],
         error_messages={
             "invalid": example % {"field": setting.label},

@@ -6,12 +6,12 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from crm_agents.admin.badges import badge
-from crm_agents.admin.base import AgentsAdmin
+from crm_agents.admin.base import RecordAdmin
 from crm_agents.models import Feedback
 from crm_data.selectors import get_source, visible_customer_ids
 
 
-class AuditEntryAdmin(AgentsAdmin):
+class AuditEntryAdmin(RecordAdmin):
     """Who did what. Nobody adds, changes or deletes an entry here, superusers included."""
 
     viewing = ()
@@ -22,7 +22,7 @@ class AuditEntryAdmin(AgentsAdmin):
     fields = ("at", "user", "agent", "action", "subject", "detail")
 
 
-class FeedbackAdmin(AgentsAdmin):
+class FeedbackAdmin(RecordAdmin):
     """What staff said, limited to the customers that the reader may see."""
 
     viewing = ()

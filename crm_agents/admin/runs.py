@@ -17,7 +17,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from crm_agents.admin.badges import status_badge, verdict_badge
-from crm_agents.admin.base import AgentsAdmin, require
+from crm_agents.admin.base import RecordAdmin, require
 from crm_agents.admin.progress import run_progress
 from crm_agents.admin.wording import duration
 from crm_agents.folders import run_folder
@@ -27,14 +27,13 @@ from crm_agents.services.runs import cancel_run
 MANAGE_RUNS = "crm_agents.manage_runs"
 
 
-class TrainingRunAdmin(AgentsAdmin):
+class TrainingRunAdmin(RecordAdmin):
     viewing = ("crm_agents.view_scores", MANAGE_RUNS)
     list_display = ("started", "agent", "state", "took", "started_by", "attempts")
     list_display_links = ("started",)
     list_filter = ("status", "agent", "created_at")
     list_select_related = ("agent", "started_by")
     search_fields = ("=id", "agent__name", "agent__tenant", "started_by__username", "error")
-    date_hierarchy = None
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[TrainingRun]:
         found: QuerySet[TrainingRun] = super().get_queryset(request).select_related("agent")

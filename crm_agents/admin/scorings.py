@@ -9,12 +9,12 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from crm_agents.admin.badges import badge, status_badge
-from crm_agents.admin.base import AgentsAdmin
+from crm_agents.admin.base import RecordAdmin
 from crm_agents.models import RunStatus, ScoringRun
 from crm_agents.words import number
 
 
-class ScoringRunAdmin(AgentsAdmin):
+class ScoringRunAdmin(RecordAdmin):
     viewing = ("crm_agents.view_scores", "crm_agents.manage_runs")
     list_display = ("created_at", "agent", "version", "state", "customers", "as_of", "readers")
     list_display_links = ("created_at",)

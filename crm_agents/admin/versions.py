@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from crm_agents.admin.badges import badge, status_badge, verdict_badge
-from crm_agents.admin.base import AgentsAdmin, require
+from crm_agents.admin.base import RecordAdmin, require
 from crm_agents.admin.forms import PromoteForm
 from crm_agents.admin.model_card import configuration, metrics_tables, model_card, version_plots, windows
 from crm_agents.admin.wording import figure, metric_label
@@ -33,7 +33,7 @@ PROMOTE = "crm_agents.promote_version"
 SHOWN = 5  # newest scorings on a version's page
 
 
-class ModelVersionAdmin(AgentsAdmin):
+class ModelVersionAdmin(RecordAdmin):
     viewing = ("crm_agents.view_scores", PROMOTE)
     list_display = ("name", "agent", "verdict_shown", "is_live", "metric", "created_at")
     list_display_links = ("name",)

@@ -3,11 +3,10 @@
 from datetime import UTC, datetime
 from html.parser import HTMLParser
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Permission, User
-from django.http import HttpResponse
 from django.test import Client
 
 from crm_agents.models import Agent, ModelVersion, RunStatus, TrainingRun
@@ -98,6 +97,13 @@ def write_artifact_config(root: Path, version: ModelVersion, text: str) -> None:
     (folder / "config.json").write_text(text)
 
 
+class Answer(Protocol):
+    """Any answer of the test client."""
+
+    @property
+    def content(self) -> bytes: ...
+
+
 class _Inline(HTMLParser):
     """Collects what a strict Content-Security-Policy would refuse."""
 
@@ -116,13 +122,13 @@ class _Inline(HTMLParser):
         ]
 
 
-def inline_parts(answer: HttpResponse) -> list[str]:
+def inline_parts(answer: Answer) -> list[str]:
     """Return every inline script, style and event handler of a page."""
     parser = _Inline()
     parser.feed(answer.content.decode())
     return parser.found
 
 
-def text_of(answer: HttpResponse) -> str:
+def text_of(answer: Answer) -> str:
     """Return the page with every run of white space as one space."""
     return " ".join(answer.content.decode().split())
