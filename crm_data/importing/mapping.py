@@ -76,6 +76,7 @@ def settle_options(options: ImportOptions, header: Sequence[str], *, currency: s
         raise ImportRefused(
             _("The columns %(found)s are not known. Say what they mean with --map, at least: %(example)s.")
             % {"found": _names(header), "example": " ".join(f"{name}=…" for name in REQUIRED)}
+            + _delimiter_hint(header)
         )
     columns = dict(preset.columns if preset else options.columns)
     _check_columns(columns, header)
@@ -115,6 +116,13 @@ def _column_message(name: str, column: str, header: Sequence[str]) -> str:
         % {"name": name, "column": column, "found": _names(header)}
         + hint
     )
+
+
+def _delimiter_hint(header: Sequence[str]) -> str:
+    other = next((mark for mark in ";\t|" if len(header) == 1 and mark in header[0]), None)
+    if other is None:
+        return ""
+    return _(" If columns are parted by %(mark)r, add --delimiter %(mark)r.") % {"mark": other}
 
 
 def _names(header: Sequence[str]) -> str:
