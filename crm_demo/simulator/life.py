@@ -17,9 +17,9 @@ ABRUPT = 0.25  # share of leavers who just stop; the others slow down first
 NEVER = 10**6
 DUE_PULL = 0.1  # daily chance that one product that is used up brings the customer to the shop
 PROMOTION_PULL = 4.0  # extra demand for a category per unit of discount and thrift
-ADOPTED = 0.12  # share of tried consumables that become staples
-TIRED_OF = 0.06  # chance that a staple is bought for the last time
-ANGER = 4.0  # factor on the hazard for so many days after a complaint
+ADOPTED = 0.15  # share of tried consumables that become staples
+TIRED_OF = 0.1  # chance that a staple is bought for the last time
+ANGER = 8.0  # factor on the hazard for so many days after a complaint
 ANGRY_DAYS = 60
 NEWCOMER_RISK = 2.0  # factor on the hazard in the first 90 days
 
@@ -113,8 +113,17 @@ def _who_orders(
     bargain = 1 + PROMOTION_PULL * 0.5 * people.thrift * market.discount[day].mean()
     free = 1 - np.exp(-people.order_rate * bargain * market.footfall[day] * activity)
     pulled = rng.random(used_up.shape) < DUE_PULL * activity[:, None] * min(1.0, market.footfall[day])
-    ordering = (rng.random(len(people)) < free) | (used_up & pulled).any(axis=1)
-    return ordering, used_up
+    now_and_then = (rng.random(len(people)) < free) | (used_up & pulled).any(axis=1)
+    steadily = _regular_visits(rng, people, activity, day)
+    return np.where(people.regular, steadily, now_and_then), used_up
+
+
+def _regular_visits(rng: np.random.Generator, people: Population, activity: Floats, day: int) -> Mask:
+    """Return (n,) whose own interval is over, and begin the next; slowing down stretches it."""
+    visiting = (people.next_visit <= day) & (activity > 0)
+    pace = people.order_rate[visiting] * np.maximum(activity[visiting], 0.2)
+    people.next_visit[visiting] = day + rng.lognormal(0, 0.2, visiting.sum()) / pace
+    return visiting
 
 
 def _baskets(
@@ -202,7 +211,7 @@ def _adopt(
 
 
 def _complain(rng: np.random.Generator, life: Life, customer: Ints, product: Ints, day: int) -> None:
-    """Something goes wrong with one line in eighty; the customer says so and stays angry for a while."""
-    wrong = rng.random(len(customer)) < 1 / 80
+    """Something goes wrong with one line in sixty; the customer says so and stays angry for a while."""
+    wrong = rng.random(len(customer)) < 1 / 60
     life.complaints.add(customer[wrong], product[wrong], day)
     life.leaving.angry_until[customer[wrong]] = day + ANGRY_DAYS

@@ -29,12 +29,13 @@ SEGMENTS = (
 COUNTRIES = ("United Kingdom", "China", "Germany", "Ireland")
 CHANNELS = ("web", "phone", "shop")
 DAILY_HAZARD = 0.0005  # of beginning to leave, for an ordinary customer: about a sixth a year
+REGULAR = 0.6  # share of customers who come at steady intervals
 LONGEST_HISTORY = 1100  # days before day 0 that the oldest customer joined
 
 
 @dataclass(frozen=True)
 class Population:
-    """One chunk of n customers. Arrays with staples change while the shop lives."""
+    """One chunk of n customers. `staples`, `cycle`, `due` and `next_visit` change while the shop lives."""
 
     first: int  # number of the chunk's first customer
     segment: Ints  # (n,)
@@ -46,6 +47,8 @@ class Population:
     thrift: Floats  # (n,) factor on the pull of promotions
     leaf_odds: Floats  # (n, LEAVES) share of free choices, seasons and promotions apart
     order_rate: Floats  # (n,) orders a day, staples apart
+    regular: np.typing.NDArray[np.bool_]  # (n,) comes at steady intervals, and for nothing in between
+    next_visit: Floats  # (n,) day number; of regular customers alone
     hazard: Floats  # (n,) daily, of beginning to leave
     staples: Ints  # (n, STAPLES) product, -1 for none
     cycle: Floats  # (n, STAPLES) days
@@ -66,9 +69,11 @@ def build_population(spec: ShopSpec, catalogue: Catalogue, chunk: int, first: in
         old, -rng.integers(0, LONGEST_HISTORY, count), rng.integers(0, max(1, spec.days - 10), count)
     )
     leaf_odds = _leaf_odds(rng, catalogue, taste)
+    median_gap = np.array([item.gap for item in SEGMENTS])[segment]
+    gap = np.clip(median_gap * rng.lognormal(0, 0.8, count), 6, 200)
+    start = np.maximum(joined, 0)
     staples = _staples(rng, catalogue, leaf_odds, np.array([item.staples for item in SEGMENTS])[segment])
     cycle = catalogue.cycle[staples] * rng.lognormal(0, 0.3, staples.shape)
-    first_due = np.maximum(joined, 0)[:, None] + rng.random(staples.shape) * cycle
     return Population(
         first=first,
         segment=segment,
@@ -79,13 +84,15 @@ def build_population(spec: ShopSpec, catalogue: Catalogue, chunk: int, first: in
         taste=taste,
         thrift=rng.gamma(2.0, 0.5, count) * np.where(segment == len(SEGMENTS) - 1, 3.0, 1.0),
         leaf_odds=leaf_odds,
-        order_rate=1 / (np.array([item.gap for item in SEGMENTS])[segment] * rng.lognormal(0, 0.7, count)),
+        order_rate=1 / gap,
+        regular=rng.random(count) < REGULAR,
+        next_visit=start + rng.random(count) * gap,
         hazard=DAILY_HAZARD
         * np.array([item.risk for item in SEGMENTS])[segment]
         * rng.lognormal(0, 0.6, count),
         staples=staples,
         cycle=cycle,
-        due=first_due,
+        due=start[:, None] + rng.random(staples.shape) * cycle,
     )
 
 
