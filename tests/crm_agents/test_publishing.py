@@ -1,0 +1,187 @@
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+
+from crm_agents.models import Agent, AuditEntry, Feedback, ModelVersion, RunStatus, ScoringRun
+from crm_agents.selectors import live_scores
+from crm_agents.services import retention
+from crm_agents.services.publishing import GateNotPassed, NothingToRollBackTo, promote_version, roll_back
+from crm_agents.services.retention import delete_old_scores, erase_customer
+from crm_data.models import Snapshot
+from recommender.models import RecommendationSet
+from tests.published import publish
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+Publish = Callable[..., Agent]
+
+
+@pytest.fixture
+def published(woken: list[str], agents_root: Path) -> Publish:
+    """Publish a version with one customer's score, over a snapshot of the same data each time."""
+    folder = agents_root / "snapshots" / "one"
+    folder.mkdir(parents=True)
+    (folder / "manifest.json").write_text(json.dumps({"last_event": "2011-12-09T12:50:00+00:00"}))
+
+    def next_version(score: float = 0.5) -> Agent:
+        return publish("recommender", {"C1": (score, {"source": "model", "items": []})})
+
+    return next_version
+
+
+def scores(agent: Agent) -> list[float | None]:
+    agent.refresh_from_db()
+    return [row.score for row in live_scores(agent)]
+
+
+def test_rolling_back_shows_the_version_before_at_once(published: Publish) -> None:
+    published(0.1)
+    agent = published(0.2)
+    user = User.objects.create_user("ann")
+    scoring = roll_back(agent, user=user)
+
+    assert scores(agent) == [0.1]
+    assert (agent.live_scoring, agent.live_version) == (scoring, scoring.version)
+    assert scoring.version.number == 1
+    entry = AuditEntry.objects.get()
+    assert (entry.action, entry.subject, entry.user) == ("version.rolled_back", "recommender v1", user)
+    assert entry.detail == {"from": 2}
+
+
+def test_a_rollback_ends_a_scoring_that_would_undo_it(published: Publish) -> None:
+    published(0.1)
+    agent = published(0.2)
+    assert agent.live_version is not None
+    active = ScoringRun.objects.create(
+        agent=agent,
+        version=agent.live_version,
+        snapshot=agent.live_version.snapshot,
+        as_of="2011-12-09T00:00Z",
+    )
+    roll_back(agent)
+
+    active.refresh_from_db()
+    assert active.status == RunStatus.CANCELLED
+    assert scores(agent) == [0.1]
+
+
+def test_there_may_be_nothing_to_roll_back_to(published: Publish) -> None:
+    agent = published(0.1)
+    with pytest.raises(NothingToRollBackTo, match="recommender has no earlier version with scores"):
+        roll_back(agent)
+
+    assert scores(agent) == [0.1]
+    assert AuditEntry.objects.count() == 0
+
+
+def test_promoting_a_version_with_fresh_scores_flips_at_once(published: Publish, woken: list[str]) -> None:
+    published(0.1)
+    agent = published(0.2)
+    scoring = promote_version(ModelVersion.objects.get(number=1))
+
+    assert scores(agent) == [0.1]
+    assert agent.live_scoring == scoring
+    assert woken == []
+    assert [entry.action for entry in AuditEntry.objects.all()] == ["version.promoted"]
+
+
+def test_promoting_over_newer_data_scores_first(published: Publish, woken: list[str]) -> None:
+    published(0.1)
+    agent = published(0.2)
+    Snapshot.objects.filter(pk=Snapshot.objects.order_by("-id").values("pk")[:1]).update(sha256="1" * 64)
+    scoring = promote_version(ModelVersion.objects.get(number=1))
+
+    assert scores(agent) == [0.2]
+    assert (scoring.status, scoring.version.number, scoring.published_at) == (RunStatus.QUEUED, 1, None)
+    assert woken == [str(shard.pk) for shard in scoring.shards.all()]
+
+
+def test_a_failed_gate_is_overridden_only_with_a_reason(published: Publish) -> None:
+    published(0.1)
+    agent = published(0.2)
+    version = ModelVersion.objects.get(number=1)
+    version.verdict, version.verdict_reason = "failed", "ndcg@10 too low."
+    version.save()
+    with pytest.raises(GateNotPassed, match=r"recommender v1 did not pass its gate: ndcg@10 too low\."):
+        promote_version(version, override_reason="  ")
+    assert scores(agent) == [0.2]
+    assert AuditEntry.objects.count() == 0
+
+    promote_version(version, override_reason="The catalogue changed.")
+    assert scores(agent) == [0.1]
+    assert AuditEntry.objects.get().detail == {"override_reason": "The catalogue changed."}
+
+
+def test_old_score_sets_go_and_the_live_one_stays(
+    published: Publish, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.CRM_AGENTS = {**settings.CRM_AGENTS, "KEPT_SCORE_SETS": 2}
+    monkeypatch.setattr(retention, "BATCH", 1)
+    for number in range(1, 5):
+        agent = published(number / 10)
+    Feedback.objects.create(
+        agent=agent, scoring=ScoringRun.objects.get(version__number=2), customer_id="C1", verdict="accepted"
+    )
+    promote_version(ModelVersion.objects.get(number=1))
+
+    assert delete_old_scores(agent) == 1
+    assert sorted(RecommendationSet.objects.values_list("score", flat=True)) == [0.1, 0.3, 0.4]
+    assert scores(agent) == [0.1]
+    assert Feedback.objects.get().scoring is None
+    assert delete_old_scores(agent) == 0
+
+
+def test_only_the_newest_set_of_a_version_is_kept(published: Publish) -> None:
+    agent = published(0.1)
+    old = agent.live_scoring
+    assert old is not None
+    new = ScoringRun.objects.create(
+        agent=agent,
+        version=old.version,
+        snapshot=old.snapshot,
+        as_of=old.as_of,
+        status=RunStatus.SUCCEEDED,
+        published_at=old.published_at,
+    )
+    RecommendationSet.objects.create(scoring=new, customer_id="C1", score=0.9)
+    agent.live_scoring = new
+    agent.save()
+
+    assert delete_old_scores(agent) == 1
+    assert scores(agent) == [0.9]
+    assert not ScoringRun.objects.filter(pk=old.pk).exists()
+
+
+def test_a_failed_scoring_keeps_its_row_and_loses_its_scores(published: Publish) -> None:
+    agent = published(0.1)
+    assert agent.live_scoring is not None
+    failed = ScoringRun.objects.create(
+        agent=agent,
+        version=agent.live_scoring.version,
+        snapshot=agent.live_scoring.snapshot,
+        as_of=agent.live_scoring.as_of,
+        status=RunStatus.FAILED,
+        error="broken",
+    )
+    RecommendationSet.objects.create(scoring=failed, customer_id="C1", score=0.9)
+
+    assert delete_old_scores(agent) == 1
+    failed.refresh_from_db()
+    assert failed.error == "broken"
+    assert scores(agent) == [0.1]
+
+
+def test_erasing_a_customer_takes_scores_and_feedback(published: Publish) -> None:
+    agent = published(0.1)
+    publish("churn", {"C1": (0.7, {"reasons": []}), "C2": (0.2, {"reasons": []})})
+    Feedback.objects.create(agent=agent, customer_id="C1", verdict="accepted")
+    Feedback.objects.create(agent=agent, customer_id="C2", verdict="accepted")
+
+    assert erase_customer("", "C1") == 3
+    assert erase_customer("other", "C2") == 0
+    assert RecommendationSet.objects.count() == 0
+    assert [row.customer_id for row in Feedback.objects.all()] == ["C2"]

@@ -1,0 +1,129 @@
+"""Stands in for `python -m neural` where a test is about the supervisor, not about the model.
+
+Keeps the contract (files, exit statuses, SIGTERM, resume) in a fraction of a second. The environment
+variable CRM_STUB holds a JSON object that changes it:
+
+seconds     how long each step of training takes           epochs        how many steps
+model       a metric's value of the model on the test window
+outcome     "not_enough_data" or "failed"                   exit          exit status without an outcome
+kill        true: dies by SIGKILL at the first step         fail_shard    this shard's scoring fails
+scores      score of every customer
+"""
+
+import json
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from handoff.artifact import seal_artifact
+from handoff.config import TrainingConfig
+from handoff.dataset import Dataset
+from handoff.files import publish_folder, write_json
+from handoff.progress import Outcome, ProgressWriter
+
+PR_SET_PDEATHSIG = 1
+METRICS = {"ndcg@10": 0.3, "roc_auc": 0.7, "ece": 0.05}
+REASON = {"code": "popular", "customers": 3, "days": 28}
+
+
+def main(arguments: list[str]) -> int:
+    die_with_parent()
+    options = json.loads(os.environ.get("CRM_STUB", "{}"))
+    if arguments[0] == "train":
+        return train(Path(arguments[1]), options)
+    return score(arguments, options)
+
+
+def say(text: str) -> None:
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
+
+
+def die_with_parent() -> None:
+    import ctypes
+
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    if os.getppid() != int(os.environ["CRM_SUPERVISOR_PID"]):
+        sys.exit(1)
+
+
+def train(folder: Path, options: dict[str, Any]) -> int:
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    config = TrainingConfig.read(folder)
+    say(f"training {config.agent}")
+    with (folder / "starts").open("a") as file:
+        file.write(f"{os.getpid()}\n")
+    if options.get("kill"):
+        os.kill(os.getpid(), signal.SIGKILL)
+    if "exit" in options:
+        say("the stub was told to fail")
+        return int(options["exit"])
+    if options.get("outcome"):
+        message, missing = ("The stub failed.", ()) if options["outcome"] == "failed" else ("", ("More.",))
+        Outcome(options["outcome"], message, missing).write(folder)
+        return 1 if options["outcome"] == "failed" else 0
+    take_steps(folder, options.get("epochs", 3), options.get("seconds", 0.0))
+    finish(folder, config, options)
+    return 0
+
+
+def take_steps(folder: Path, epochs: int, seconds: float) -> None:
+    """Count up from where an earlier attempt stood; each number is written into `steps` once."""
+    writer = ProgressWriter(folder, interval=0.0)
+    steps = folder / "checkpoints" / "steps"
+    steps.parent.mkdir(exist_ok=True)
+    done = len(steps.read_text().split()) if steps.exists() else 0
+    for step in range(done + 1, epochs + 1):
+        time.sleep(seconds)
+        with steps.open("a") as file:
+            file.write(f"{step} ")
+        writer.write("training", step, epochs, loss=1 / step)
+    (folder / "steps").write_text(steps.read_text())
+    writer.write("evaluating", 1, 1)
+
+
+def finish(folder: Path, config: TrainingConfig, options: dict[str, Any]) -> None:
+    better = {name: value * 1.5 if name != "ece" else value for name, value in METRICS.items()}
+    if "model" in options:
+        better = dict.fromkeys(better, options["model"])
+    baselines = {name: dict(METRICS) for name in config.baselines}
+    write_json(folder / "evaluation.json", {"metrics": {"model": better, "baselines": baselines}})
+    staged = folder / ".artifact"
+    staged.mkdir(exist_ok=True)
+    (staged / "weights.safetensors").write_bytes(b"weights" * 100)
+    write_json(staged / "model_card.json", {"agent": config.agent})
+    config.write(staged)
+    seal_artifact(staged)
+    publish_folder(staged, folder / "artifact")
+    Outcome("succeeded").write(folder)
+
+
+def score(arguments: list[str], options: dict[str, Any]) -> int:
+    import polars as pl
+
+    from handoff.scores import SCORES
+
+    named = dict(zip(arguments[3::2], arguments[4::2], strict=True))
+    shard, out = int(named["--shard"]), Path(named["--out"])
+    time.sleep(options.get("seconds", 0.0))
+    if options.get("fail_shard") == shard:
+        say(f"shard {shard} was told to fail")
+        return 1
+    customers = sorted(Dataset.open(arguments[2]).customers(shard).collect()["customer"].to_list())
+    payload = {
+        "source": "model",
+        "items": [{"product": "P1", "score": 0.5, "reasons": [REASON]}],
+        "reasons": [],
+    }
+    rows = [(customer, options.get("scores", 0.5), json.dumps(payload)) for customer in customers]
+    temporary = out.with_suffix(".tmp")
+    pl.DataFrame(rows, schema=SCORES, orient="row").write_parquet(temporary)
+    temporary.rename(out)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
