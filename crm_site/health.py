@@ -51,7 +51,7 @@ def _database() -> None:
 
 def _broker() -> None:
     with current_app.connection_for_write(connect_timeout=PATIENCE, transport_options=BOUNDED) as broker:
-        broker.ensure_connection(max_retries=1, interval_start=0.1, timeout=PATIENCE)
+        broker.ensure_connection(max_retries=1, interval_start=0, timeout=PATIENCE)
 
 
 def _last_heartbeat() -> str | None:

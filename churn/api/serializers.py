@@ -18,7 +18,7 @@ class WorklistQuery(PageQuery):
     min_probability = FiniteFloatField(min_value=0, max_value=1, default=0.0)
 
 
-class ReasonSerializer(serializers.Serializer[Any]):
+class ChurnReasonSerializer(serializers.Serializer[Any]):
     code = serializers.CharField(help_text="For programs, e.g. `overdue`.")
     direction = serializers.ChoiceField(["up", "down"], help_text="Raises or lowers the risk.")
     effect = serializers.CharField(help_text="The same for people.")
@@ -34,7 +34,7 @@ class ScoreSerializer(serializers.Serializer[Any]):
     tier_label = serializers.CharField()
     trend = serializers.ChoiceField(Trend.choices)
     trend_label = serializers.CharField()
-    reasons = ReasonSerializer(many=True)
+    reasons = ChurnReasonSerializer(many=True)
     missing = serializers.ListField(
         child=serializers.CharField(), help_text="Why there is no answer, one sentence each."
     )

@@ -11,7 +11,6 @@ from django.utils.translation import gettext as _
 from rest_framework import exceptions, serializers
 from rest_framework.negotiation import BaseContentNegotiation
 from rest_framework.parsers import BaseParser, JSONParser
-from rest_framework.permissions import BasePermission
 from rest_framework.renderers import BaseRenderer, JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -84,7 +83,7 @@ class ApiView(APIView):
         """The tenant that is asked about; hosts with one company have the unnamed one."""
         return ""
 
-    def get_permissions(self) -> list[BasePermission]:
+    def get_permissions(self) -> list[Any]:
         return [*super().get_permissions(), HoldsPermission()]
 
     def get_exception_handler(self) -> Any:

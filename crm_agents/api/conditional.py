@@ -1,9 +1,9 @@
 """`ETag` and `If-None-Match`: a client that holds the answer already is told so, and sent nothing."""
 
 import hashlib
-from typing import Any
 
-from django.utils.cache import get_conditional_response, patch_cache_control, patch_vary_headers, quote_etag
+from django.utils.cache import get_conditional_response, patch_cache_control, patch_vary_headers
+from django.utils.http import quote_etag
 from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -11,7 +11,7 @@ from rest_framework.response import Response
 from crm_agents.models import Agent
 
 
-def conditional(request: Request, response: Response, agent: Agent) -> Any:
+def conditional(request: Request, response: Response, agent: Agent) -> Response:
     """Return `response` with its ETag, or 304 where the client's `If-None-Match` names it.
 
     The tag changes with every published set of scores and with whatever else is in the answer: names

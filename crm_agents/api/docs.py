@@ -14,7 +14,7 @@ from crm_agents.api.description import DESCRIPTION
 from crm_agents.api.problems import problem_response
 
 
-class SchemaView(SpectacularAPIView):  # type: ignore[misc]
+class SchemaView(SpectacularAPIView):
     """Describes these endpoints alone, whatever else the host serves."""
 
     permission_classes = api_settings.DEFAULT_PERMISSION_CLASSES

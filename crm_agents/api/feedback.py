@@ -66,7 +66,8 @@ class FeedbackView(ApiView):
     )
     def get(self, request: Request) -> Response:
         query = self.query(FeedbackQuery)
-        given = Feedback.objects.filter(user_id=request.user.pk, tenant=self.tenant).select_related("agent")
+        user: Any = request.user
+        given = Feedback.objects.filter(user=user, tenant=self.tenant).select_related("agent")
         if query["agent"]:
             given = given.filter(agent__name=query["agent"])
         if query["customer_id"]:

@@ -59,8 +59,9 @@ def idempotent(handler: Handler) -> Handler:
 def _claim(request: Request, key: str) -> IdempotentRequest:
     """Return a new claim, or the finished one of the first request. Raises Problem 409 or 422."""
     body = json.dumps(request.data, sort_keys=True)
+    user: Any = request.user
     fresh = IdempotentRequest(
-        user_id=request.user.pk,
+        user=user,
         key=key,
         path=request.path[:300],
         request_sha256=hashlib.sha256(

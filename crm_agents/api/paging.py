@@ -87,6 +87,7 @@ class CursorPaging(BasePagination):
                     "format": "uri",
                     "nullable": True,
                     "description": "The next page, or null on the last one.",
+                    "example": None,
                 },
             },
         }

@@ -1,6 +1,7 @@
 """The OpenAPI description: what every operation of ours has in common, and the endpoint that serves it."""
 
 from collections.abc import Callable
+from inspect import cleandoc
 from typing import Any, TypeVar
 
 from django.utils.functional import Promise
@@ -21,6 +22,9 @@ IDEMPOTENCY_KEY = OpenApiParameter(
 )
 IF_NONE_MATCH = OpenApiParameter(
     "If-None-Match", str, OpenApiParameter.HEADER, description="`ETag` of an earlier answer."
+)
+ETAG = OpenApiParameter(
+    "ETag", str, OpenApiParameter.HEADER, description="Send it back as `If-None-Match`.", response=[200, 304]
 )
 NOT_MODIFIED = OpenApiResponse(description="The answer with that `ETag` still holds.")
 ACCEPTED_HEADERS = [
@@ -48,7 +52,7 @@ class ProblemSerializer(serializers.Serializer[Any]):
     status = serializers.IntegerField()
     detail = serializers.CharField()
     instance = serializers.CharField(help_text="Path of the request.")
-    errors = FieldErrorSerializer(many=True)
+    errors = FieldErrorSerializer(many=True)  # type: ignore[assignment]  # a member of the answer
 
 
 PROBLEMS = {
@@ -65,11 +69,16 @@ PROBLEMS = {
 READ_PROBLEMS = ("400", "401", "403", "404", "429")
 
 
-class ApiSchema(AutoSchema):  # type: ignore[misc]
+class ApiSchema(AutoSchema):
     """Adds the problem answers, which every operation can give, to its own ones."""
 
     def get_tags(self) -> list[str]:
-        return [self.view.tag] if getattr(self.view, "tag", "") else super().get_tags()  # type: ignore[no-any-return]
+        tag: str = getattr(self.view, "tag", "")
+        return [tag] if tag else super().get_tags()
+
+    def get_description(self) -> str:
+        """Describe by the view's own words; those of the base class are for its readers."""
+        return cleandoc(vars(type(self.view)).get("__doc__") or "")
 
     def get_operation(self, *args: Any, **kwargs: Any) -> dict[str, Any] | None:
         operation: dict[str, Any] | None = super().get_operation(*args, **kwargs)
@@ -94,8 +103,14 @@ def describe(summary: str | Promise, **kwargs: Any) -> Callable[[Decorated], Dec
     return decorate
 
 
-def example(name: str, value: Any, **kwargs: Any) -> OpenApiExample:
-    return OpenApiExample(name, value=value, **kwargs)
+def sent(name: str, value: Any) -> OpenApiExample:
+    """An example of a body to send."""
+    return OpenApiExample(name, value=value, request_only=True)
+
+
+def answered(name: str, value: Any, status: int = 200) -> OpenApiExample:
+    """An example of an answer."""
+    return OpenApiExample(name, value=value, response_only=True, status_codes=[str(status)])
 
 
 def only_ours(endpoints: list[Any], **kwargs: Any) -> list[Any]:

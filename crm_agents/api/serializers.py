@@ -11,7 +11,7 @@ class GivenFeedbackSerializer(serializers.Serializer[Any]):
     """The last thing staff said."""
 
     verdict = serializers.ChoiceField(FeedbackVerdict.choices)
-    label = serializers.CharField()
+    label = serializers.CharField()  # type: ignore[assignment]  # a member of the answer
     reason = serializers.CharField(allow_blank=True)
     by = serializers.CharField(allow_blank=True)
     at = serializers.DateTimeField()

@@ -3,6 +3,8 @@
 Counts are kept in Django's default cache; give several web processes a shared one.
 """
 
+from typing import Any
+
 from rest_framework.settings import api_settings
 from rest_framework.throttling import ScopedRateThrottle
 
@@ -15,5 +17,6 @@ class ScopeThrottle(ScopedRateThrottle):
     scope_attr = "throttle_scope"
 
     def get_rate(self) -> str | None:
-        rates: dict[str, str | None] = {**RATES, **api_settings.DEFAULT_THROTTLE_RATES}
-        return rates[str(self.scope)]
+        configured: dict[str, Any] = api_settings.DEFAULT_THROTTLE_RATES
+        rate: str | None = {**RATES, **configured}[str(self.scope)]
+        return rate

@@ -27,15 +27,15 @@ VERSION_ID = OpenApiParameter("version_id", int, OpenApiParameter.PATH)
 
 class VersionsQuery(PageQuery):
     agent = serializers.CharField(default="", max_length=64, help_text="Name of the agent.")
-    verdict = serializers.ChoiceField(Verdict.choices, default="", help_text="Of the gate.")
+    gate = serializers.ChoiceField(Verdict.choices, default="", help_text="Its verdict.")
 
 
 class VersionSerializer(serializers.Serializer[Any]):
     id = serializers.IntegerField()
     agent = serializers.CharField(source="agent.name")
     number = serializers.IntegerField()
-    verdict = serializers.ChoiceField(Verdict.choices)
-    verdict_reason = serializers.CharField(allow_blank=True)
+    gate = serializers.ChoiceField(Verdict.choices, source="verdict")
+    gate_reason = serializers.CharField(source="verdict_reason", allow_blank=True)
     live = serializers.SerializerMethodField()
     created_at = serializers.DateTimeField()
     url = serializers.SerializerMethodField()
@@ -99,8 +99,8 @@ class VersionListView(ApiView):
         versions = ModelVersion.objects.filter(agent__tenant=self.tenant).select_related("agent")
         if query["agent"]:
             versions = versions.filter(agent__name=query["agent"])
-        if query["verdict"]:
-            versions = versions.filter(verdict=query["verdict"])
+        if query["gate"]:
+            versions = versions.filter(verdict=query["gate"])
         return self.page(versions.defer("evaluation"), VersionSerializer, query=query, ordering=("-id",))
 
 

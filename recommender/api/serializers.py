@@ -19,7 +19,7 @@ class RecommendationsQuery(StrictSerializer):
     )
 
 
-class ReasonSerializer(serializers.Serializer[Any]):
+class RecommendationReasonSerializer(serializers.Serializer[Any]):
     code = serializers.CharField(help_text="For programs, e.g. `repeat`, `bought_with`.")
     text = serializers.CharField(help_text="For people, in the language of the request.")
 
@@ -30,14 +30,14 @@ class RecommendedSerializer(serializers.Serializer[Any]):
     category = serializers.CharField(allow_blank=True)
     price = serializers.FloatField(allow_null=True)
     score = serializers.FloatField(allow_null=True)
-    reasons = ReasonSerializer(many=True)
+    reasons = RecommendationReasonSerializer(many=True)
     feedback = GivenFeedbackSerializer(allow_null=True)
 
 
 class RecommendationsSerializer(serializers.Serializer[Any]):
     agent = serializers.CharField()
     customer_id = serializers.CharField()
-    source = serializers.ChoiceField(
+    source = serializers.ChoiceField(  # type: ignore[assignment]  # a member of the answer
         ["model", "popularity"],
         allow_null=True,
         help_text="`popularity`: what everyone buys, since the model knows too little of this customer.",
