@@ -26,7 +26,7 @@ _CREATE = """
 CREATE TEMPORARY TABLE crm_data_staging (
     customer text, product text, kind text, at timestamptz, quantity double precision,
     amount numeric(14, 2), currency text, basket text, key uuid, return_of uuid
-) ON COMMIT DROP
+)
 """
 _COPY = f"COPY crm_data_staging ({', '.join(_STAGED)}) FROM STDIN (FORMAT csv)"
 _INSERT = """
@@ -72,4 +72,6 @@ def copy_interactions(
             stored += cursor.rowcount
             cursor.execute("TRUNCATE crm_data_staging")
             on_rows(frame.height)
+        cursor.execute("DROP TABLE crm_data_staging")
+        cursor.execute("SET CONSTRAINTS ALL DEFERRED")
     return stored
