@@ -38,8 +38,11 @@ class AgentAdmin(RecordAdmin):
     list_display = ("title", "live", "last_run", "scored", "as_of")
     list_display_links = ("title",)
     list_select_related = ("live_version__agent", "live_scoring")
-    list_filter = ("tenant",)
+    change_list_template = "crm_agents/agent_list.html"
     search_fields = ("name", "tenant")
+
+    def get_list_filter(self, request: HttpRequest) -> Any:
+        return ["tenant"] if len(list(get_source().tenants())) > 1 else []
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Agent]:
         newest = TrainingRun.objects.filter(agent=OuterRef("pk")).order_by("-created_at")
@@ -62,7 +65,8 @@ class AgentAdmin(RecordAdmin):
         if self.has_view_permission(request):
             for tenant in get_source().tenants():
                 ensure_agents(tenant)
-        return super().changelist_view(request, extra_context)
+        customers = {"customers_url": self.url("crm_agents_customers")}
+        return super().changelist_view(request, {**customers, **(extra_context or {})})
 
     @admin.display(description=gettext_lazy("agent"), ordering="name")
     def title(self, agent: Agent) -> str:

@@ -34,6 +34,9 @@ class AgentsAdmin(AnyModelAdmin):
     show_full_result_count = False
     list_per_page = 50
 
+    class Media:
+        css: ClassVar = {"all": ["crm_agents/agents.css"]}
+
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
 
