@@ -220,6 +220,8 @@ def native_keys(model: type[models.Model], path: str, texts: Iterable[str]) -> d
     for text in texts:
         try:
             value = field.to_python(text)
+            if isinstance(field, models.IntegerField):
+                field.run_validators(value)  # a number beyond the column's range
         except (ValidationError, ValueError, TypeError, OverflowError):
             continue
         if value is not None and str(value) == text and "\0" not in text:

@@ -6,11 +6,12 @@ from crm_data.source import Customers, Interactions, Products, Source
 
 class Shop(Source):
     currency = "GBP"
-    customers = Customers("auth.User", name="username", email="email", since="date_joined", where=Q(is_staff=False))
+    customers = Customers("auth.User", name="username", email="email", since="date_joined",
+                          where=Q(is_staff=False))  # fmt: skip
     products = Products(
-        "catalogue.Product", name=Coalesce(NullIf("title", Value("")), "parent__title"), available="is_public",
+        "catalogue.Product", name=Coalesce(NullIf("title", Value("")), "parent__title"),
         category=Coalesce(Min("categories__name"), Min("parent__categories__name")),
-        price=Min("stockrecords__price"), where=~Q(structure="parent"),
+        price=Min("stockrecords__price"), available="is_public", where=~Q(structure="parent"),
     )  # fmt: skip
     interactions = (
         Interactions("order.Line", kind="purchase", customer="order__user", product="product",

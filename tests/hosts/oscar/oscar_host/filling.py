@@ -44,7 +44,9 @@ def _products(draw: random.Random) -> list[Any]:
     for group in ("Tea", "Coffee", "Biscuits", "Cups"):
         category = factories.CategoryFactory(name=group)
         for number in range(10):
-            parent = factories.create_product(title=f"{group} {number}", product_class=group, structure="parent")
+            parent = factories.create_product(
+                title=f"{group} {number}", product_class=group, structure="parent"
+            )
             factories.ProductCategoryFactory(product=parent, category=category)
             for size in SIZES:  # variants carry no title of their own
                 upc = f"{group}-{number}-{size}"
@@ -60,7 +62,9 @@ def _products(draw: random.Random) -> list[Any]:
     return goods
 
 
-def _order(user: Any, at: dt.datetime, chosen: list[Any], draw: random.Random, addresses: dict[str, Any]) -> None:
+def _order(
+    user: Any, at: dt.datetime, chosen: list[Any], draw: random.Random, addresses: dict[str, Any]
+) -> None:
     order = factories.OrderFactory(user=user, date_placed=at, **addresses)
     for product in {product.pk: product for product in chosen}.values():
         factories.OrderLineFactory(order=order, product=product, quantity=draw.randint(1, 4))

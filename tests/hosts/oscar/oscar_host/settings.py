@@ -21,7 +21,11 @@ DATABASES = {
     "default": {
         "ENGINE": "django.db.backends.sqlite3",
         "NAME": VAR / "shop.sqlite3",
-        "OPTIONS": {"timeout": 20, "transaction_mode": "IMMEDIATE", "init_command": "PRAGMA journal_mode=WAL;"},
+        "OPTIONS": {
+            "timeout": 20,
+            "transaction_mode": "IMMEDIATE",
+            "init_command": "PRAGMA journal_mode=WAL;",
+        },
     }
 }
 MIDDLEWARE = [
@@ -73,7 +77,9 @@ INSTALLED_APPS = [
 CRM_AGENTS = {
     "SOURCE": "oscar_host.crm_source.Shop",
     "ROOT": str(VAR / "agents"),
-    "AGENTS": {"recommender": {"width": 16, "layers": 1, "epochs": 2, "pretrain_epochs": 0, "backbone": "rnn"}},
+    "AGENTS": {
+        "recommender": {"width": 16, "layers": 1, "epochs": 2, "pretrain_epochs": 0, "backbone": "rnn"}
+    },
 }
 CELERY_BROKER_URL = "filesystem://"
 CELERY_BROKER_TRANSPORT_OPTIONS = {

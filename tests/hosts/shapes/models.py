@@ -1,0 +1,66 @@
+import uuid
+
+from django.conf import settings
+from django.db import models
+
+
+class Tag(models.Model):
+    word = models.CharField(max_length=20)
+
+
+class Firm(models.Model):
+    """A customer with a UUID key and several owners."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4)
+    title = models.CharField(max_length=80)
+    active = models.BooleanField(default=True)
+    joined = models.DateField(null=True)
+    owners = models.ManyToManyField(settings.AUTH_USER_MODEL, related_name="+")
+    tags = models.ManyToManyField(Tag)
+
+
+class Article(models.Model):
+    """A product keyed by text; a variant carries no title of its own."""
+
+    sku = models.CharField(max_length=40, primary_key=True)
+    title = models.CharField(max_length=80, blank=True)
+    parent = models.ForeignKey("self", models.CASCADE, null=True)
+    price = models.FloatField(null=True)
+
+
+class Deal(models.Model):
+    """An order; a guest's has no firm."""
+
+    firm = models.ForeignKey(Firm, models.CASCADE, null=True)
+    closed = models.DateTimeField(null=True)
+
+
+class DealLine(models.Model):
+    deal = models.ForeignKey(Deal, models.CASCADE)
+    article = models.ForeignKey(Article, models.SET_NULL, null=True)
+    quantity = models.IntegerField(default=1)
+    total = models.DecimalField(max_digits=10, decimal_places=2, null=True)
+    currency = models.CharField(max_length=3, default="EUR")
+
+
+class Member(models.Model):
+    """A customer of one of several companies, keyed by a number."""
+
+    number = models.IntegerField(unique=True)
+    name = models.CharField(max_length=80)
+    company = models.CharField(max_length=20)
+
+
+class Visit(models.Model):
+    """An event of a day, not of a moment."""
+
+    member = models.ForeignKey(Member, models.CASCADE, to_field="number")
+    day = models.DateField()
+    word = models.CharField(max_length=20, default="visit")
+
+
+class Person(models.Model):
+    """A customer keyed by text."""
+
+    slug = models.CharField(max_length=80, primary_key=True)
+    rep = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
