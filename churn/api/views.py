@@ -10,8 +10,28 @@ from crm_agents.api.base import ApiView
 from crm_agents.api.conditional import conditional
 from crm_agents.api.paging import CursorPaging
 from crm_agents.api.permissions import VIEW_SCORES
-from crm_agents.api.schema import IF_NONE_MATCH, NOT_MODIFIED, describe
+from crm_agents.api.schema import ETAG, IF_NONE_MATCH, NOT_MODIFIED, answered, describe
 from crm_data.selectors import customer_names
+
+SCORE = {
+    "customer_id": "12346",
+    "probability": 0.91,
+    "tier": "high",
+    "tier_label": "high",
+    "trend": "rising",
+    "trend_label": "risk rising",
+    "reasons": [
+        {
+            "code": "overdue",
+            "direction": "up",
+            "effect": "raises the risk",
+            "text": "Usually orders every 20 days; last order 61 days ago.",
+        }
+    ],
+    "missing": [],
+}
+ANSWER = {"as_of": "2026-03-01T00:00:00+00:00", "version": 4, "feedback": None}
+CUSTOMER = {"name": "Alder & Sons", "url": "https://crm.example.com/api/v1/customers/12346/"}
 
 
 class CustomerChurnView(ApiView):
@@ -21,8 +41,9 @@ class CustomerChurnView(ApiView):
     @describe(
         "A customer's risk of leaving, with its trend and reasons",
         operation_id="customers_churn",
-        parameters=[IF_NONE_MATCH],
+        parameters=[IF_NONE_MATCH, ETAG],
         responses={200: ChurnSerializer, 304: NOT_MODIFIED},
+        examples=[answered("High risk", {"agent": "churn", **SCORE, **ANSWER})],
     )
     def get(self, request: Request, customer_id: str) -> Response:
         customer = self.customer(customer_id)
@@ -40,8 +61,9 @@ class WorklistView(ApiView):
     @describe(
         "Customers at risk, the highest first",
         operation_id="churn_worklist",
-        parameters=[WorklistQuery, IF_NONE_MATCH],
+        parameters=[WorklistQuery, IF_NONE_MATCH, ETAG],
         responses={200: WarningSerializer(many=True), 304: NOT_MODIFIED},
+        examples=[answered("One warning", {**SCORE, **CUSTOMER})],
     )
     def get(self, request: Request) -> Response:
         query = self.query(WorklistQuery)

@@ -11,7 +11,7 @@ from rest_framework.response import Response
 from crm_agents.api.base import ApiView
 from crm_agents.api.paging import CursorPaging, PageQuery
 from crm_agents.api.permissions import VIEW_SCORES
-from crm_agents.api.schema import describe, example
+from crm_agents.api.schema import answered, describe
 from crm_agents.recipes import providers, recipes
 from crm_agents.services.agents import get_agent
 from crm_data.selectors import CustomerRecord, visible_customers
@@ -66,7 +66,7 @@ class CustomerListView(ApiView):
         parameters=[CustomersQuery],
         responses={200: CustomerSerializer(many=True)},
         examples=[
-            example(
+            answered(
                 "One customer", {"id": "12346", "name": "Alder & Sons", "url": "/api/v1/customers/12346/"}
             )
         ],

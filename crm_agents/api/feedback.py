@@ -12,7 +12,7 @@ from crm_agents.api.idempotency import idempotent
 from crm_agents.api.paging import CursorPaging, PageQuery
 from crm_agents.api.permissions import GIVE_FEEDBACK
 from crm_agents.api.problems import refused
-from crm_agents.api.schema import IDEMPOTENCY_KEY, describe, example
+from crm_agents.api.schema import IDEMPOTENCY_KEY, answered, describe, sent
 from crm_agents.api.validation import StrictSerializer
 from crm_agents.models import Feedback
 from crm_agents.models.feedback import FeedbackVerdict
@@ -76,10 +76,14 @@ class FeedbackView(ApiView):
 
     @describe(
         "Accept, dismiss or mark wrong a score or one recommended item",
+        operation_id="feedback_give",
         parameters=[IDEMPOTENCY_KEY],
         request=FeedbackInput,
         responses={201: FeedbackSerializer},
-        examples=[example("Dismiss a product", EXAMPLE, request_only=True)],
+        examples=[
+            sent("Dismiss a product", EXAMPLE),
+            answered("Stored", {"id": 7, **EXAMPLE, "at": "2026-03-02T10:15:00Z"}, 201),
+        ],
     )
     @idempotent
     def post(self, request: Request) -> Response:

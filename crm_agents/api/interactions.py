@@ -11,7 +11,7 @@ from crm_agents.api.base import ApiView
 from crm_agents.api.idempotency import idempotent
 from crm_agents.api.permissions import ADD_INTERACTION
 from crm_agents.api.problems import FieldError, InvalidInput, conflict, refused, shown
-from crm_agents.api.schema import IDEMPOTENCY_KEY, describe, example
+from crm_agents.api.schema import IDEMPOTENCY_KEY, answered, describe, sent
 from crm_data.services.interactions import InteractionsRejected, SourceIsReadOnly, record_interactions
 
 MOST_ROWS = 1000
@@ -49,13 +49,14 @@ class InteractionsView(ApiView):
 
     @describe(
         "Write interactions in bulk",
+        operation_id="interactions_record",
         description="All rows are written, or none: `errors` then names every refused value as `rows.3.at`. "
         "409 where the CRM's events live in tables of its own, which are only read.",
         parameters=[IDEMPOTENCY_KEY],
         request=InteractionsInput,
         responses={201: RecordedSerializer},
         examples=[
-            example(
+            sent(
                 "One purchase",
                 {
                     "rows": [
@@ -70,8 +71,8 @@ class InteractionsView(ApiView):
                         }
                     ]
                 },
-                request_only=True,
-            )
+            ),
+            answered("Recorded", {"recorded": 1}, 201),
         ],
     )
     @idempotent

@@ -16,7 +16,7 @@ from crm_agents.api.idempotency import idempotent
 from crm_agents.api.paging import CursorPaging, PageQuery
 from crm_agents.api.permissions import MANAGE_RUNS
 from crm_agents.api.problems import conflict, refused
-from crm_agents.api.schema import ACCEPTED_HEADERS, IDEMPOTENCY_KEY, describe, example
+from crm_agents.api.schema import ACCEPTED_HEADERS, IDEMPOTENCY_KEY, answered, describe, sent
 from crm_agents.api.validation import JSONObjectField, StrictSerializer
 from crm_agents.models import RunStatus, ScoringRun, TrainingRun
 from crm_agents.services.runs import RunAlreadyActive, cancel_run, start_run
@@ -29,6 +29,26 @@ from crm_agents.services.scoring import (
 from handoff.errors import HandoffError
 
 RUN_ID = OpenApiParameter("run_id", uuid.UUID, OpenApiParameter.PATH)
+RUN_EXAMPLE = {
+    "id": "4f0d8b8e-5f0e-4a53-9c39-0f4b3f1f2a11",
+    "kind": "training",
+    "agent": "churn",
+    "status": "queued",
+    "status_label": "queued",
+    "active": True,
+    "cancel_requested": False,
+    "progress": None,
+    "missing": [],
+    "notice": "",
+    "error": "",
+    "attempts": 0,
+    "started_by": "manager",
+    "version": None,
+    "created_at": "2026-03-02T10:15:00Z",
+    "started_at": None,
+    "finished_at": None,
+    "url": "https://crm.example.com/api/v1/runs/4f0d8b8e-5f0e-4a53-9c39-0f4b3f1f2a11/",
+}
 SCOPES = {"GET": "crm_agents.read", "POST": "crm_agents.runs"}
 
 Run = TrainingRun | ScoringRun
@@ -172,13 +192,15 @@ class RunListView(ApiView):
 
     @describe(
         "Start training",
+        operation_id="agents_runs_start",
         description="`notice` says so where the message to the workers could not be sent; the run starts "
         "as soon as it can.",
         parameters=[IDEMPOTENCY_KEY, *ACCEPTED_HEADERS],
         request=RunInput,
         responses={202: RunSerializer},
         examples=[
-            example("Try a shorter training", {"config": {"epochs": 2}, "publish": False}, request_only=True)
+            sent("Try a shorter training", {"config": {"epochs": 2}, "publish": False}),
+            answered("Queued", RUN_EXAMPLE, 202),
         ],
     )
     @idempotent
@@ -201,6 +223,7 @@ class ScoreView(ApiView):
 
     @describe(
         "Score every customer anew with the live version or another one",
+        operation_id="agents_score",
         parameters=[IDEMPOTENCY_KEY, *ACCEPTED_HEADERS],
         request=ScoreInput,
         responses={202: RunSerializer},
@@ -236,6 +259,7 @@ class CancelView(ApiView):
 
     @describe(
         "Cancel a run; the worker stops it within seconds",
+        operation_id="runs_cancel",
         parameters=[RUN_ID, IDEMPOTENCY_KEY, *ACCEPTED_HEADERS],
         request=None,
         responses={202: RunSerializer},

@@ -76,7 +76,7 @@ class ApiSchema(AutoSchema):
         tag: str = getattr(self.view, "tag", "")
         return [tag] if tag else super().get_tags()
 
-    def get_description(self) -> str:
+    def get_description(self) -> str:  # type: ignore[override]  # as drf-spectacular has it
         """Describe by the view's own words; those of the base class are for its readers."""
         return cleandoc(vars(type(self.view)).get("__doc__") or "")
 

@@ -14,7 +14,7 @@ from crm_agents.api.paging import CursorPaging, PageQuery
 from crm_agents.api.permissions import PROMOTE_VERSION, VIEW_SCORES
 from crm_agents.api.problems import Problem, conflict
 from crm_agents.api.runs import RunSerializer, accepted, cannot_score
-from crm_agents.api.schema import ACCEPTED_HEADERS, IDEMPOTENCY_KEY, describe, example
+from crm_agents.api.schema import ACCEPTED_HEADERS, IDEMPOTENCY_KEY, describe, sent
 from crm_agents.api.validation import StrictSerializer
 from crm_agents.models import ModelVersion
 from crm_agents.models.agent import Verdict
@@ -122,13 +122,12 @@ class PromoteView(ApiView):
 
     @describe(
         "Publish a version",
+        operation_id="versions_promote",
         description="202 and the run where scores must be made first; 200 where they are live now.",
         parameters=[VERSION_ID, IDEMPOTENCY_KEY, *ACCEPTED_HEADERS],
         request=Promotion,
         responses={200: PromotedSerializer, 202: RunSerializer},
-        examples=[
-            example("Override", {"override_reason": "The rule is blind to new customers."}, request_only=True)
-        ],
+        examples=[sent("Override", {"override_reason": "The rule is blind to new customers."})],
     )
     @idempotent
     def post(self, request: Request, version_id: str) -> Response:
@@ -149,6 +148,7 @@ class RollbackView(ApiView):
 
     @describe(
         "Go back to the scores that were live before",
+        operation_id="agents_rollback",
         parameters=[IDEMPOTENCY_KEY],
         request=Nothing,
         responses={200: PromotedSerializer},
