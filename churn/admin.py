@@ -51,7 +51,7 @@ class ChurnWorklist(Worklist):
     @display(description=_("why"))
     def why(self, row: ChurnScore) -> str:
         answer = vars(row)["answer"]
-        return " ".join([*(reason["text"] for reason in answer["reasons"][:2]), *answer["missing"]])
+        return " ".join([*(reason["text"] for reason in answer["reasons"][:1]), *answer["missing"]])
 
     @display(description=_("tier"))
     def tier_label(self, row: ChurnScore) -> str:

@@ -24,6 +24,7 @@ from crm_agents.admin.customer_panels import rendered_panels
 from crm_agents.admin.feedback_form import FeedbackForm
 from crm_agents.services.agents import get_agent
 from crm_agents.services.feedback import give_feedback
+from crm_data import reading
 from crm_data.selectors import (
     CustomerNotFound,
     CustomerRecord,
@@ -58,6 +59,21 @@ def customer_url(site: AdminSite, customer_id: str, tenant: str = "") -> str:
     """Return the address of one customer's page on `site`."""
     query = f"?{urlencode({'tenant': tenant})}" if tenant else ""
     return reverse(f"{site.name}:crm_agents_customer", args=[customer_id]) + query
+
+
+def host_url(site: AdminSite, request: HttpRequest, customer: CustomerRecord) -> str:
+    """Return the address of the host's own page of the customer, "" where `site` has none for the user."""
+    mapping = get_source().customers
+    model = reading.model_of(mapping.model)
+    if not site.is_registered(model) or not site.get_model_admin(model).has_view_permission(request):
+        return ""
+    native = list(reading.native_keys(model, mapping.key, [customer.id]))
+    pk = model._default_manager.filter(**{f"{mapping.key}__in": native}).values_list("pk", flat=True).first()
+    return (
+        ""
+        if pk is None
+        else reverse(f"{site.name}:{model._meta.label_lower.replace('.', '_')}_change", args=[pk])
+    )
 
 
 class CustomerView(View):
@@ -136,6 +152,7 @@ class CustomerPage(CustomerView):
         return self.page(
             "crm_agents/customer.html",
             customer.name or customer.id,
+            host_url=host_url(self.site, request, customer),
             crumbs=[(_("Customers"), reverse(f"{self.site.name}:crm_agents_customers"))],
             panels=rendered_panels(request, tenant, customer.id, context, scores=may_see),
             attributes=[

@@ -10,7 +10,6 @@ from django.contrib.admin.views.main import ChangeList
 from django.db.models import F, Model, Q, QuerySet
 from django.db.models.functions import Coalesce
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.template.response import TemplateResponse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
@@ -118,7 +117,7 @@ class Worklist(ExportMixin, AgentsAdmin):
 
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
-    ) -> TemplateResponse:
+    ) -> HttpResponse:
         sources = [self._source(agent) for agent in self.agents()] or [{"why": _not_set_up()}]
         return super().changelist_view(request, {"sources": sources, **(extra_context or {})})
 

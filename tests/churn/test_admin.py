@@ -99,7 +99,7 @@ def test_a_row_says_who_how_likely_and_why(client: Client, manager: User) -> Non
         "81 %",
         '<span class="crm-badge crm-badge--high">high</span>',
         '<span class="crm-badge crm-badge--rising">risk rising</span>',
-        "Usually orders every 18 days; last order 74 days ago. Ordered 12 times in the last 365 days.",
+        "Usually orders every 18 days; last order 74 days ago.",
         "No purchase in the last 365 days.",
         "As of Dec. 9, 2011, version 1.",
     ):
@@ -141,7 +141,7 @@ def exported(client: Client, *customers: str) -> list[list[str]]:
     values = {"action": "export_csv", "_selected_action": ticked, "select_across": "1"}
     response = client.post(reverse(URL), values)
     assert response["Content-Type"] == "text/csv; charset=utf-8"
-    return list(csv.reader(StringIO(response.getvalue().decode("utf-8-sig"))))  # type: ignore[attr-defined]
+    return list(csv.reader(StringIO(response.getvalue().decode("utf-8-sig"))))
 
 
 def test_the_export_has_what_the_list_has(client: Client, rep: User) -> None:

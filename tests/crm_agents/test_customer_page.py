@@ -82,7 +82,7 @@ def test_the_page_shows_the_customer_and_what_every_agent_says(
         "corner@example.com",
         "France",
         "cards, gifts",
-        "key account",
+        "Key account",
         "81 %",
         "high risk",
         "risk rising",
@@ -97,6 +97,7 @@ def test_the_page_shows_the_customer_and_what_every_agent_says(
         "25.50",
         "8 days ago",
         "Kitchen (1)",
+        reverse("admin:crm_data_customer_change", args=[customer.pk]),
     ):
         assert text in html, text
 

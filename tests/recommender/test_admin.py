@@ -83,7 +83,7 @@ def test_the_export_has_a_line_for_each_product(client: Client, rep: User) -> No
     ticked = str(RecommendationSet.objects.get(customer_id="A").pk)
     values = {"action": "export_csv", "_selected_action": ticked, "select_across": "1"}
     response = client.post(reverse(URL), values)
-    lines = list(csv.reader(StringIO(response.getvalue().decode("utf-8-sig"))))  # type: ignore[attr-defined]
+    lines = list(csv.reader(StringIO(response.getvalue().decode("utf-8-sig"))))
     nothing = "The agent found no product to recommend to this customer."
     moment = "2011-12-09T12:50:00+00:00"
     why = "Bought 6 times, about every 30 days; last 35 days ago."

@@ -69,7 +69,7 @@ def test_what_cannot_be_said_truthfully_is_left_out(reason: dict[str, Any]) -> N
 
 
 def test_the_products_that_sentences_speak_of_are_found() -> None:
-    reasons = [
+    reasons: list[dict[str, Any]] = [
         {"code": "repeat", "times": 6, "days_since": 35},
         {"code": "bought_with", "product": "85048", "customers": 41},
         {"code": "bought_with", "product": None, "customers": 41},
