@@ -1,0 +1,160 @@
+"""What a real worker process survives. The trainer is a stub: these tests are about the life around it."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from crm_agents.folders import artifact_folder, run_folder
+from crm_agents.models import Agent, AuditEntry, ModelVersion, RunStatus, ScoringRun, TrainingRun
+from crm_agents.selectors import live_scores
+from crm_agents.services.runs import cancel_run, start_run
+from crm_agents.services.scoring import start_scoring
+from tests.worker import WorkerProcess, wait_for
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.worker]
+
+Stub = Callable[..., None]
+
+
+def is_live(agent: Agent) -> bool:
+    agent.refresh_from_db()
+    return agent.live_scoring_id is not None
+
+
+def has_ended(row: TrainingRun | ScoringRun) -> bool:
+    row.refresh_from_db()
+    return not row.is_active
+
+
+def starts(run: TrainingRun) -> list[int]:
+    """Return the process ids of the trainers that the run has had."""
+    file = run_folder(run) / "starts"
+    return [int(pid) for pid in file.read_text().split()] if file.exists() else []
+
+
+def is_alive(pid: int) -> bool:
+    """Whether the process runs; a zombie does not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def children(pid: int) -> list[int]:
+    found = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return [int(child) for child in found]
+
+
+def test_a_run_goes_from_the_queue_to_published_scores(agent: Agent, stub: Stub, tmp_path: Path) -> None:
+    run = start_run(agent)
+    with WorkerProcess(tmp_path) as worker:
+        wait_for(lambda: is_live(agent), about=worker.log)
+
+    run.refresh_from_db()
+    assert (run.status, run.attempts) == (RunStatus.SUCCEEDED, 1)
+    assert agent.live_version == run.version
+    assert sorted(live_scores(agent).values_list("customer_id", flat=True)) == [f"C{n}" for n in range(1, 7)]
+
+
+def test_after_kill_9_the_run_resumes_on_a_new_worker_and_finishes_once(
+    agent: Agent, stub: Stub, tmp_path: Path
+) -> None:
+    stub(epochs=6, seconds=0.5)
+    run = start_run(agent)
+    steps = run_folder(run) / "checkpoints" / "steps"
+    with WorkerProcess(tmp_path) as worker:
+        wait_for(lambda: steps.exists() and len(steps.read_text().split()) >= 2, about=worker.log)
+        pool, (trainer,) = children(worker.pid), starts(run)
+        worker.kill()
+        wait_for(lambda: not any(map(is_alive, [*pool, trainer])), seconds=5)  # no orphan goes on
+
+    with WorkerProcess(tmp_path) as worker:
+        wait_for(lambda: is_live(agent), about=worker.log)
+    run.refresh_from_db()
+    assert (run.status, run.attempts) == (RunStatus.SUCCEEDED, 2)
+    assert len(starts(run)) == 2
+    assert (run_folder(run) / "steps").read_text() == "1 2 3 4 5 6 "
+    assert ModelVersion.objects.get().number == 1
+    assert AuditEntry.objects.filter(action="version.created").count() == 1
+    assert ScoringRun.objects.count() == 1
+
+
+def test_a_worker_shut_down_kindly_gives_its_run_back(agent: Agent, stub: Stub, tmp_path: Path) -> None:
+    stub(epochs=100, seconds=0.2)
+    run = start_run(agent)
+    with WorkerProcess(tmp_path) as worker:
+        wait_for(lambda: starts(run), about=worker.log)
+        os.kill(starts(run)[0], 15)  # as an init system does to every process of the service
+        wait_for(lambda: TrainingRun.objects.get().status != RunStatus.TRAINING, about=worker.log)
+        wait_for(lambda: len(starts(run)) == 2, about=worker.log)
+        cancel_run(run)
+        wait_for(lambda: has_ended(run), about=worker.log)
+
+    assert run.status == RunStatus.CANCELLED
+
+
+def test_a_run_is_cancelled_while_it_trains(agent: Agent, stub: Stub, tmp_path: Path) -> None:
+    stub(epochs=1000, seconds=0.2)
+    run = start_run(agent)
+    with WorkerProcess(tmp_path) as worker:
+        wait_for(lambda: TrainingRun.objects.get().progress.get("step", 0) >= 2, about=worker.log)
+        (trainer,) = starts(run)
+        cancel_run(run)
+        wait_for(lambda: has_ended(run), seconds=10, about=worker.log)
+        assert not is_alive(trainer)
+
+    assert (run.status, run.lease_owner) == (RunStatus.CANCELLED, None)
+    assert ModelVersion.objects.count() == 0
+    assert not is_live(agent)
+
+
+def test_a_corrupt_artifact_is_refused_and_the_old_scores_stay(
+    agent: Agent, stub: Stub, tmp_path: Path
+) -> None:
+    start_run(agent)
+    with WorkerProcess(tmp_path) as worker:
+        wait_for(lambda: is_live(agent), about=worker.log)
+        before = sorted(live_scores(agent).values_list("pk", "score"))
+        weights = artifact_folder(ModelVersion.objects.get()) / "weights.safetensors"
+        weights.write_bytes(weights.read_bytes()[:-1])
+        scoring = start_scoring(agent)
+        wait_for(lambda: has_ended(scoring), about=worker.log)
+
+    assert scoring.status == RunStatus.FAILED
+    assert "weights.safetensors differs from its recorded SHA-256" in scoring.error
+    agent.refresh_from_db()
+    assert agent.live_scoring_id != scoring.pk
+    assert sorted(live_scores(agent).values_list("pk", "score")) == before
+    assert len(before) == 6
+
+
+def test_a_scoring_with_a_failed_shard_publishes_nothing(
+    agent: Agent, stub: Stub, tmp_path: Path, settings: object
+) -> None:
+    start_run(agent)
+    with WorkerProcess(tmp_path) as worker:
+        wait_for(lambda: is_live(agent), about=worker.log)
+    before = sorted(live_scores(agent).values_list("pk", "score"))
+    stub(fail_shard=0, scores=0.9)
+    scoring = start_scoring(agent)
+    with WorkerProcess(tmp_path) as worker:
+        wait_for(lambda: has_ended(scoring), about=worker.log)
+
+    assert scoring.status == RunStatus.FAILED
+    agent.refresh_from_db()
+    assert sorted(live_scores(agent).values_list("pk", "score")) == before
+    assert {score for _, score in before} == {0.5}
+
+
+def test_a_run_whose_message_was_lost_is_found_by_the_sweeper(
+    agent: Agent, stub: Stub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("crm_agents.services.waking.send", lambda rows: False)
+    run = start_run(agent)
+    with WorkerProcess(tmp_path) as worker:
+        wait_for(lambda: is_live(agent), about=worker.log)
+
+    run.refresh_from_db()
+    assert run.status == RunStatus.SUCCEEDED
