@@ -94,10 +94,9 @@ class ExportMixin(AnyModelAdmin):
         return method if callable(method) else partial(_follow, path=name.split("__"))
 
     def _export_label(self, name: str) -> str:
-        try:
+        if "__" not in name or hasattr(self, name):
             return str(label_for_field(name, self.model, self))
-        except (AttributeError, FieldDoesNotExist):
-            return name.replace("__", " ").replace("_", " ")
+        return " ".join(_path_labels(self.model, name.split("__")))
 
     def _export_file_name(self, ending: str) -> str:
         return f"{self.opts.model_name}-{timezone.localdate():%Y-%m-%d}.{ending}"
@@ -123,6 +122,18 @@ def guarded(value: Any) -> Any:
     ):
         return f"'{value}"
     return value
+
+
+def _path_labels(model: Any, path: Sequence[str]) -> Iterator[str]:
+    """Yield the name of each step of a path; what is no field (a JSON key, say) goes by its own name."""
+    for name in path:
+        try:
+            field = model._meta.get_field(name)
+        except (AttributeError, FieldDoesNotExist):
+            yield name.replace("_", " ")
+            continue
+        yield str(getattr(field, "verbose_name", name))
+        model = field.related_model
 
 
 class _Echo:

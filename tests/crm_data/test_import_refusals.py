@@ -23,7 +23,7 @@ def refusal(path: Path, agents_root: Path, **options: Any) -> str:
     """Return the message of the refusal, having seen that nothing is left of the attempt."""
     with pytest.raises(ImportRefused) as refused:
         import_transactions(path, ImportOptions(**options))
-    stored = [model.objects.count() for model in (Customer, Product, Interaction, ImportBatch)]  # type: ignore[attr-defined]
+    stored = [model.objects.count() for model in (Customer, Product, Interaction, ImportBatch)]
     assert stored == [0, 0, 0, 0]
     assert not list(agents_root.glob("imports/*"))
     return str(refused.value)

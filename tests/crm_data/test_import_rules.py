@@ -109,7 +109,7 @@ def test_repeated_lines_are_dropped(sales: Sales) -> None:
     report = import_transactions(sales({}, {}, {"quantity": "7"}, {}))
 
     assert dropped(report) == {"duplicate": (2, [3, 5])}
-    assert sorted(Interaction.objects.values_list("quantity", flat=True)) == [6.0, 7.0]
+    assert list(Interaction.objects.order_by("quantity").values_list("quantity", flat=True)) == [6.0, 7.0]
 
 
 def test_repeated_lines_are_kept_on_request(sales: Sales) -> None:
