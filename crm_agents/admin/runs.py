@@ -29,7 +29,7 @@ MANAGE_RUNS = "crm_agents.manage_runs"
 
 class TrainingRunAdmin(RecordAdmin):
     viewing = ("crm_agents.view_scores", MANAGE_RUNS)
-    list_display = ("started", "agent", "state", "took", "started_by", "attempts")
+    list_display = ("started", "agent", "state", "took", "started_by")
     list_display_links = ("started",)
     list_filter = ("status", "agent", "created_at")
     list_select_related = ("agent", "started_by")

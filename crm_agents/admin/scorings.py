@@ -62,5 +62,5 @@ class ScoringRunAdmin(RecordAdmin):
             customers=number(scoring.rows),
             done=str(done),
             of=str(len(shards)),
-            shards=[(shard, status_badge(shard)) for shard in shards],
+            shards=[(shard, status_badge(shard), number(shard.rows)) for shard in shards],
         )

@@ -28,7 +28,7 @@ def test_a_page_shows_each_shard_and_its_error(viewer: Client, live: ScoringRun)
     assert "<p>1 of 2 shards</p>" in text
     assert (
         '<th scope="row">1</th><td><span class="crm-badge crm-badge--bad">failed</span></td>'
-        '<td class="crm-figure">0</td><td class="crm-figure">3</td><td>No memory.</td>'
+        '<td class="crm-figure">0</td><td class="crm-figure">3</td><td class="crm-words">No memory.</td>'
     ) in text
     assert inline_parts(answer) == []
 
