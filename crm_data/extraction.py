@@ -43,16 +43,18 @@ def event_frames(
     counted in `dropped` by reason. Raises UnknownCurrency.
     """
     connection = connections[found.db]
-    if connection.vendor == "postgresql" and _has_copy():
-        frames = _by_copy(connection, found, spool)
-    elif connection.vendor == "sqlite":
-        frames = _by_text(connection, found)
-    else:
-        frames = _by_pages(source, found)
+    frames = _fast_frames(found, spool) or _by_pages(source, found)
     naive = (connection.timezone_name if settings.USE_TZ else source.timezone) or "UTC"
     date_only = not isinstance(found.query.annotations["crm_at"].output_field, models.DateTimeField)
     for frame in frames:
         yield _cleaned(source, frame, source.timezone or "UTC" if date_only else naive, dropped)
+
+
+def _fast_frames(found: QuerySet[Any], spool: Path) -> Iterator[pl.DataFrame] | None:
+    connection = connections[found.db]
+    if connection.vendor == "postgresql" and _has_copy():
+        return _by_copy(connection, found, spool)
+    return _by_text(connection, found) if connection.vendor == "sqlite" else None
 
 
 def _has_copy() -> bool:

@@ -114,7 +114,6 @@ def _write(
         "dropped": {reason: rows for reason, rows in sorted(dropped.items()) if rows},
     }
     write_json(working / STATE, state)
-    logger.info("Snapshot of tenant %r: %d events, left out: %s", tenant, total, state["dropped"] or "none")
     manifest = Manifest(
         shards=count,
         currency=source.currency,
@@ -125,6 +124,7 @@ def _write(
         tenant=tenant,
         **_summary(working),
     )
+    logger.info("Snapshot of tenant %r: %d events, left out: %s", tenant, manifest.events, state["dropped"])
     return write_manifest(working, manifest), base is not None
 
 

@@ -38,6 +38,12 @@ class Firms(Source):
     )
 
 
+class TitledFirms(Firms):
+    """Leaves articles without a title out of the products."""
+
+    products = Products("shapes.Article", name="title", where=~Q(title=""))
+
+
 _company: ContextVar[str] = ContextVar("company", default="")
 
 
