@@ -11,7 +11,7 @@ from churn.models import ChurnScore
 from churn.selectors import score_answer
 from crm_agents.admin.badges import badge
 from crm_agents.admin.worklists import BY_SCORE, Worklist
-from crm_agents.words import number
+from crm_agents.words import percent
 from crm_data.admin.sites import register
 
 
@@ -38,7 +38,7 @@ class ChurnWorklist(Worklist):
 
     @display(description=_("risk"), ordering=BY_SCORE)
     def risk(self, row: ChurnScore) -> str:
-        return "–" if row.score is None else f"{number(row.score * 100)} %"
+        return "–" if row.score is None else percent(row.score)
 
     @display(description=_("tier"), ordering="tier")
     def tier_badge(self, row: ChurnScore) -> SafeString:

@@ -13,7 +13,7 @@ from crm_agents.answers import as_of
 from crm_agents.conf import agent_settings
 from crm_agents.models import Agent, ScoreRow
 from crm_agents.recipes import Cell, Gate, Panel, Recipe, Text
-from crm_agents.words import number
+from crm_agents.words import percent
 
 
 class Churn(Recipe):
@@ -50,7 +50,7 @@ class Churn(Recipe):
         context = {
             "agent": agent,
             "churn": found,
-            "percent": number((found["probability"] or 0) * 100),
+            "percent": percent(found["probability"] or 0),
             "raising": [reason for reason in found["reasons"] if reason["direction"] == "up"],
             "lowering": [reason for reason in found["reasons"] if reason["direction"] == "down"],
             "as_of": as_of(agent),

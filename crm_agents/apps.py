@@ -9,6 +9,7 @@ class CrmAgentsConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
+        from crm_agents import checks  # noqa: F401  registers the system checks of the agents' settings
         from crm_agents.requirements import agent_requirements
         from crm_data import readiness
 

@@ -10,6 +10,15 @@ def number(value: float, decimals: int = 0) -> str:
     return str(number_format(round(float(value), decimals), decimals, force_grouping=True))
 
 
+def percent(share: float) -> str:
+    """Return a probability in whole per cent; nothing but 0 and 1 themselves is called 0 or 100 %."""
+    if 0 < share < 0.01:
+        return "< 1 %"
+    if 0.99 < share < 1:
+        return "> 99 %"
+    return f"{number(share * 100)} %"
+
+
 def money(value: float, currency: str) -> str:
     """Return an amount with its currency: "1,204.50 GBP"."""
     return f"{number(value, 2)} {currency}".rstrip()

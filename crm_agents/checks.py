@@ -1,0 +1,35 @@
+"""System checks of `CRM_AGENTS["AGENTS"]`: a wrong setting is found before an agent is started."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from django.core.checks import CheckMessage, Error, register
+from django.core.exceptions import ImproperlyConfigured
+
+from crm_agents.recipes import Recipe, recipes, training_config
+from crm_data.conf import setting
+from handoff.errors import HandoffError
+
+
+@register()
+def agent_settings_check(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
+    """Try the settings of every registered recipe; an agent that nobody registers is an error, too."""
+    return [*_unknown(), *(error for recipe in recipes() for error in _wrong(recipe))]
+
+
+def _unknown() -> Iterator[CheckMessage]:
+    known = {recipe.name for recipe in recipes()}
+    for name in sorted(set(setting("AGENTS")) - known):
+        yield Error(
+            f'CRM_AGENTS["AGENTS"] has settings of {name!r}, but no installed app registers that agent.',
+            hint=f"Registered are: {', '.join(sorted(known)) or 'none'}.",
+            id="crm_agents.E001",
+        )
+
+
+def _wrong(recipe: Recipe) -> Iterator[CheckMessage]:
+    try:
+        training_config(recipe, dataset="")
+        recipe.score_fields(None, {})
+    except (HandoffError, ImproperlyConfigured) as error:
+        yield Error(str(error), hint=f'Correct CRM_AGENTS["AGENTS"]["{recipe.name}"].', id="crm_agents.E002")

@@ -1,0 +1,38 @@
+from typing import Any
+
+import pytest
+
+from crm_agents.checks import agent_settings_check
+
+
+def found(settings: Any, agents: dict[str, Any]) -> list[tuple[str | None, str]]:
+    settings.CRM_AGENTS = {**settings.CRM_AGENTS, "AGENTS": agents}
+    return [(message.id, message.msg) for message in agent_settings_check()]
+
+
+def test_good_settings_raise_nothing(settings: Any) -> None:
+    assert found(settings, {}) == []
+    assert found(settings, {"churn": {"horizon_days": 30, "tiers": {"high": 0.8}}}) == []
+
+
+def test_the_settings_of_an_agent_that_is_not_there_are_found(settings: Any) -> None:
+    assert found(settings, {"oracle": {}}) == [
+        (
+            "crm_agents.E001",
+            "CRM_AGENTS[\"AGENTS\"] has settings of 'oracle', but no installed app registers that agent.",
+        )
+    ]
+
+
+@pytest.mark.parametrize(
+    ("churn", "message"),
+    [
+        ({"horizon_days": 0}, "horizon_days is 0; it must be at least 1."),
+        (
+            {"tiers": {"high": 70}},
+            'CRM_AGENTS["AGENTS"]["churn"]["tiers"]["high"] is 70; it must be a number between 0 and 1.',
+        ),
+    ],
+)
+def test_a_wrong_value_is_named(settings: Any, churn: dict[str, Any], message: str) -> None:
+    assert found(settings, {"churn": churn}) == [("crm_agents.E002", message)]
