@@ -2,20 +2,24 @@
 
 from typing import Any
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
+from django.urls import URLPattern, path
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from crm_agents.admin.badges import badge, status_badge
-from crm_agents.admin.base import RecordAdmin
+from crm_agents.admin.base import RecordAdmin, require
 from crm_agents.models import RunStatus, ScoringRun
+from crm_agents.services.scoring import cancel_scorings
 from crm_agents.words import number
+
+MANAGE_RUNS = "crm_agents.manage_runs"
 
 
 class ScoringRunAdmin(RecordAdmin):
-    viewing = ("crm_agents.view_scores", "crm_agents.manage_runs")
+    viewing = ("crm_agents.view_scores", MANAGE_RUNS)
     list_display = ("created_at", "agent", "version", "state", "customers", "as_of", "readers")
     list_display_links = ("created_at",)
     list_filter = ("status", "agent", "created_at")
@@ -25,6 +29,13 @@ class ScoringRunAdmin(RecordAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[ScoringRun]:
         found: QuerySet[ScoringRun] = super().get_queryset(request)
         return found.select_related("agent", "version__agent", "snapshot")
+
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view
+        return [
+            path("<uuid:pk>/cancel/", view(self.cancel_view), name="crm_agents_scoringrun_cancel"),
+            *super().get_urls(),
+        ]
 
     @admin.display(description=gettext_lazy("status"), ordering="status")
     def state(self, scoring: ScoringRun) -> str:
@@ -49,6 +60,7 @@ class ScoringRunAdmin(RecordAdmin):
             return HttpResponseNotAllowed(["GET"])
         scoring: ScoringRun = self.found(request, object_id)
         shards = list(scoring.shards.all())
+        may_cancel = scoring.is_active and request.user.has_perm(MANAGE_RUNS)
         done = sum(shard.status == RunStatus.SUCCEEDED for shard in shards)
         return self.page(
             request,
@@ -62,5 +74,28 @@ class ScoringRunAdmin(RecordAdmin):
             customers=number(scoring.rows),
             done=str(done),
             of=str(len(shards)),
+            cancel_url=self.url("crm_agents_scoringrun_cancel", scoring.pk) if may_cancel else "",
             shards=[(shard, status_badge(shard), number(shard.rows)) for shard in shards],
+        )
+
+    def cancel_view(self, request: HttpRequest, pk: Any) -> HttpResponse:
+        """Ask, then end the scoring; what readers see stays as it is."""
+        require(request, MANAGE_RUNS)
+        scoring: ScoringRun = self.found(request, pk)
+        if not scoring.is_active:
+            messages.warning(request, _("This scoring has ended already, so there is nothing to cancel."))
+            return HttpResponseRedirect(self.url_of(scoring))
+        if request.method == "POST":
+            cancel_scorings(scoring.agent, user=request.user)
+            messages.success(request, _("The scoring was cancelled."))
+            return HttpResponseRedirect(self.url_of(scoring))
+        return self.page(
+            request,
+            "crm_agents/confirm.html",
+            title=_("Cancel this scoring?"),
+            crumbs=[(_("Scoring by %s") % scoring.version, self.url_of(scoring))],
+            consequences=[_("What readers see stays as it is.")],
+            button=_("Cancel the scoring"),
+            back_text=_("Let it go on"),
+            back=self.url_of(scoring),
         )

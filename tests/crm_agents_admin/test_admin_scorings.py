@@ -1,9 +1,10 @@
 """Scorings: the list and one scoring's shards."""
 
+import pytest
 from django.test import Client
 from pytest_django.fixtures import DjangoAssertNumQueries
 
-from crm_agents.models import RunStatus, ScoringRun, ScoringShard
+from crm_agents.models import AuditEntry, RunStatus, ScoringRun, ScoringShard
 from tests.crm_agents_admin.support import inline_parts, text_of
 
 LIST = "/admin/crm_agents/scoringrun/"
@@ -52,3 +53,50 @@ def test_nobody_edits_a_scoring(boss: Client, live: ScoringRun) -> None:
 def test_a_stranger_is_refused(stranger: Client, live: ScoringRun) -> None:
     assert stranger.get(LIST).status_code == 403
     assert stranger.get(f"{LIST}{live.pk}/change/").status_code == 403
+
+
+class TestCancel:
+    @pytest.fixture
+    def going_on(self, live: ScoringRun) -> ScoringRun:
+        """A second scoring, of one shard, that is still queued."""
+        scoring = ScoringRun.objects.create(
+            agent=live.agent, version=live.version, snapshot=live.snapshot, as_of=live.as_of
+        )
+        ScoringShard.objects.create(scoring=scoring, shard=0)
+        return scoring
+
+    def test_while_it_goes_on_the_page_renews_itself_and_offers_to_cancel(
+        self, boss: Client, viewer: Client, going_on: ScoringRun
+    ) -> None:
+        page = f"{LIST}{going_on.pk}/change/"
+
+        assert '<meta http-equiv="refresh" content="5">' in text_of(viewer.get(page))
+        assert "Cancel the scoring" not in text_of(viewer.get(page))
+        assert f'href="{LIST}{going_on.pk}/cancel/">Cancel the scoring</a>' in text_of(boss.get(page))
+
+    def test_it_asks_first_and_then_ends_it(
+        self, boss: Client, going_on: ScoringRun, live: ScoringRun
+    ) -> None:
+        assert "Cancel this scoring?" in text_of(boss.get(f"{LIST}{going_on.pk}/cancel/"))
+        going_on.refresh_from_db()
+        assert going_on.status == "queued"
+
+        boss.post(f"{LIST}{going_on.pk}/cancel/")
+
+        going_on.refresh_from_db()
+        assert (going_on.status, going_on.shards.get().status) == ("cancelled", "cancelled")
+        assert AuditEntry.objects.get().action == "scoring.cancelled"
+        going_on.agent.refresh_from_db()
+        assert going_on.agent.live_scoring_id == live.pk
+
+    def test_an_ended_scoring_stays_as_it_is(self, boss: Client, live: ScoringRun) -> None:
+        answer = boss.post(f"{LIST}{live.pk}/cancel/", follow=True)
+
+        assert "This scoring has ended already, so there is nothing to cancel." in text_of(answer)
+        live.refresh_from_db()
+        assert live.status == "succeeded"
+
+    def test_it_needs_the_permission(self, viewer: Client, going_on: ScoringRun) -> None:
+        assert viewer.post(f"{LIST}{going_on.pk}/cancel/").status_code == 403
+        going_on.refresh_from_db()
+        assert going_on.status == "queued"
