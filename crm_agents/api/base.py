@@ -70,7 +70,7 @@ class ApiView(APIView):
     parser_classes = [CarefulJSONParser]
     content_negotiation_class = OnlyJSON
     throttle_classes = [ScopeThrottle]
-    metadata_class = None
+    http_method_names = ["get", "head", "post"]
     schema = ApiSchema()
 
     @property

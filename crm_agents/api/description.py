@@ -8,6 +8,5 @@ DESCRIPTION: dict[str, Any] = {
     "of the agents that make them. Customers of others are answered with 404, like ones that do not exist. "
     "Errors are `application/problem+json` (RFC 9457). Lists come in pages: follow `next`.",
     "VERSION": "1",
-    "SERVE_INCLUDE_SCHEMA": False,
     "PREPROCESSING_HOOKS": ["crm_agents.api.schema.only_ours"],
 }

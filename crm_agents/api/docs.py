@@ -7,17 +7,19 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.views import View
-from drf_spectacular.views import SpectacularAPIView
+from drf_spectacular.views import SpectacularJSONAPIView
 from rest_framework.settings import api_settings
 
+from crm_agents.api.base import OnlyJSON
 from crm_agents.api.description import DESCRIPTION
 from crm_agents.api.problems import problem_response
 
 
-class SchemaView(SpectacularAPIView):
+class SchemaView(SpectacularJSONAPIView):
     """Describes these endpoints alone, whatever else the host serves."""
 
     permission_classes = api_settings.DEFAULT_PERMISSION_CLASSES
+    content_negotiation_class = OnlyJSON
     custom_settings = DESCRIPTION
 
     def get_exception_handler(self) -> Any:
