@@ -1,16 +1,16 @@
 """Storing the kept rows: customers and products first, then the interactions, inside one transaction."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, TypeVar
-from uuid import UUID
 
 import polars as pl
 
 from crm_data.importing.copying import can_copy, copy_interactions
-from crm_data.models import Customer, Interaction, Product
+from crm_data.importing.inserting import insert_interactions
+from crm_data.models import Customer, Product
 
 BATCH = 5_000
 
@@ -53,56 +53,7 @@ def write_interactions(paths: Sequence[Path], *, changed_at: datetime, using: st
     """Store the interactions of the files, less those whose key is there already; return how many."""
     if can_copy(using):
         return copy_interactions(paths, changed_at=changed_at, using=using, on_rows=on_rows)
-    return _create_interactions(paths, changed_at=changed_at, using=using, on_rows=on_rows)
-
-
-def _create_interactions(paths: Sequence[Path], *, changed_at: datetime, using: str, on_rows: OnRows) -> int:
-    manager = Interaction.objects.using(using)
-    products = dict(Product.objects.using(using).values_list("code", "id").iterator())
-    fresh_table = not manager.filter(key__isnull=False).exists()
-    stored = 0
-    for frame in map(pl.read_parquet, paths):
-        customers = _customer_ids(frame, using=using)
-        for batch in frame.iter_slices(BATCH):
-            rows = [_interaction(row, customers, products, changed_at) for row in batch.iter_rows(named=True)]
-            if not fresh_table:
-                keys = [row.key for row in rows]
-                known = set(manager.filter(key__in=keys).values_list("key", flat=True))
-                rows = [row for row in rows if row.key not in known]
-            manager.bulk_create(rows)
-            stored += len(rows)
-            on_rows(batch.height)
-    return stored
-
-
-def _interaction(
-    row: dict[str, Any], customers: dict[str, int], products: dict[str, int], changed_at: datetime
-) -> Interaction:
-    return Interaction(
-        customer_id=customers[row["customer"]],
-        product_id=products[row["product"]],
-        kind=row["kind"],
-        at=row["at"],
-        quantity=row["quantity"],
-        amount=_money(row["amount"]),
-        currency=row["currency"],
-        basket=row["basket"],
-        key=UUID(row["key"]),
-        return_of=UUID(row["return_of"]) if row["return_of"] else None,
-        changed_at=changed_at,
-    )
-
-
-def _customer_ids(frame: pl.DataFrame, *, using: str) -> dict[str, int]:
-    found: dict[str, int] = {}
-    for codes in _slices(frame.get_column("customer").unique().to_list()):
-        found.update(Customer.objects.using(using).filter(code__in=codes).values_list("code", "id"))
-    return found
-
-
-def _slices(values: list[str]) -> Iterator[list[str]]:
-    for start in range(0, len(values), BATCH):
-        yield values[start : start + BATCH]
+    return insert_interactions(paths, changed_at=changed_at, using=using, on_rows=on_rows)
 
 
 def _filled(present: Sequence[tuple[Row, dict[str, Any]]], fields: Sequence[str]) -> list[Row]:
