@@ -37,7 +37,7 @@ class Churn(Recipe):
             "horizon_days": 90,
             "active_days": 365,
             "baselines": ("recency_rule", "base_rate"),
-            "backbone": "rnn",
+            "backbone": "transformer",
             **overrides,
         }
 
