@@ -8,7 +8,7 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.views import View
 from drf_spectacular.views import SpectacularJSONAPIView
-from rest_framework.settings import api_settings
+from rest_framework.views import APIView
 
 from crm_agents.api.base import OnlyJSON
 from crm_agents.api.description import DESCRIPTION
@@ -18,7 +18,7 @@ from crm_agents.api.problems import problem_response
 class SchemaView(SpectacularJSONAPIView):
     """Describes these endpoints alone, whatever else the host serves."""
 
-    permission_classes = api_settings.DEFAULT_PERMISSION_CLASSES
+    permission_classes = APIView.permission_classes
     content_negotiation_class = OnlyJSON
     custom_settings = DESCRIPTION
 
