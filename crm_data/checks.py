@@ -91,7 +91,7 @@ def _mapping(source: Source, place: str, mapping: Mapping) -> Iterator[CheckMess
     for field in PATHS[type(mapping)]:
         value = getattr(mapping, field)
         if value is not None and not (field == "kind" and isinstance(value, str)):
-            gathered = getattr(value, "contains_aggregate", False) and isinstance(mapping, Customers | Products)
+            gathered = getattr(value, "contains_aggregate", False) and not isinstance(mapping, Interactions)
             many = field == "where" or gathered
             yield from _paths(model, f"{where}.{field}", value, many_allowed=many)
     for attribute in getattr(mapping, "attributes", ()):
@@ -115,7 +115,7 @@ def _paths(
                 f"{where}: the path {path!r} leads from one {model._meta.label} to many rows "
                 "and would multiply them.",
                 f'As an attribute of customers, write Many("{path}"); for a name or a price, one of them: '
-                f'Min("{path}"). For interactions, name the model at the many end and reach the rest from it.',
+                f'Min("{path}"). For interactions, name the model at the many end and start there.',
             )
 
 

@@ -20,14 +20,15 @@ CUSTOMER = {
     "customer": 9,
     "client": 8,
     "company": 7,
+    "firm": 6,
+    "organization": 6,
+    "organisation": 6,
     "account": 6,
-    "contact": 5,
-    "partner": 4,
-    "person": 4,
-    "user": 2,
 }
+CUSTOMER |= {"contact": 5, "person": 4, "user": 3, "member": 2, "partner": 1}
 PRODUCT = {"product": 9, "article": 7, "sku": 6, "item": 5, "goods": 5, "service": 3}
-LINE = ("line", "item", "purchase", "sale", "output", "transaction", "order", "invoice", "payment")
+SALE = ("order", "sale", "invoice", "deal", "purchase", "transaction", "payment", "output")
+LINE = ("line", "item", *SALE)
 CONTACT = {
     "email": "email",
     "mail": "email",
@@ -69,22 +70,32 @@ def suggest() -> str:
     hosts = [model for model in apps.get_models() if model._meta.app_label not in NOT_OF_THE_HOST]
     customer = _best(hosts, CUSTOMER) or get_user_model()
     product = _best([model for model in hosts if model is not customer], PRODUCT)
-    lines = [
-        "# A draft: the names fit, whether the meaning does is for you to say.",
-        "# Then: python manage.py crm_source check",
-        "from crm_data.source import Customers, Interactions, Products, Source",
-        "",
-        "",
+    body = [
         "class CRM(Source):",
         '    currency = ""  # of the amounts: an ISO code such as "GBP"',
         f'    timezone = "{settings.TIME_ZONE}"  # of dates, and of times where USE_TZ is off',
-        _customers(customer),
-        *([_products(product)] if product else ["    # No model looks like products."]),
+        *_customers(customer),
+        *(_products(product) if product else ["    # No model looks like products."]),
         "    interactions = [",
         *_interactions(hosts, customer, product),
         "    ]",
     ]
-    return "\n".join(lines)
+    return "\n".join([*_head("\n".join(body)), "", "", *body])
+
+
+def _head(body: str) -> list[str]:
+    names = [name for name in ("Customers", "Interactions", "Products") if f"{name}(" in body]
+    blank = [
+        "from django.db.models import Value",
+        "from django.db.models.functions import Coalesce, NullIf",
+        "",
+    ]
+    return [
+        "# A draft: the names fit, whether the meaning does is for you to say.",
+        "# Then: python manage.py crm_source check",
+        *(blank if "NullIf(" in body else []),
+        f"from crm_data.source import {', '.join(names)}, Source",
+    ]
 
 
 def _best(candidates: Iterable[Model], words: dict[str, int]) -> Model | None:
@@ -100,7 +111,7 @@ def _best(candidates: Iterable[Model], words: dict[str, int]) -> Model | None:
     return ranked[0][2] if ranked and ranked[0][0] else None
 
 
-def _customers(model: Model) -> str:
+def _customers(model: Model) -> list[str]:
     user = get_user_model()
     owner = next(
         (name for name in _named(model, OWNER) if model._meta.get_field(name).related_model is user), None
@@ -116,48 +127,49 @@ def _customers(model: Model) -> str:
     )
 
 
-def _products(model: Model) -> str:
+def _products(model: Model) -> list[str]:
     category = next(iter(_named(model, CATEGORY)), None)
     return _call(
         "    products = Products",
         model,
-        name=_first(model, NAME, models.CharField) or "pk",
+        name=_name_or_parents(model, _first(model, NAME, models.CharField) or "pk"),
         category=_text_of(model, category) if category else None,
         price=_first(model, ("price",), models.DecimalField, models.FloatField),
     )
 
 
 def _interactions(hosts: list[Model], customer: Model, product: Model | None) -> Iterator[str]:
-    found = sorted(
-        _events(hosts, customer, product), key=lambda each: (each.product is None, each.model._meta.label)
-    )
-    for each in found:
-        kind = (
-            "purchase"
-            if each.product
-            else next(w for k, w in CONTACT.items() if k in str(each.model._meta.model_name))
-        )
-        parent = each.customer.split("__")[0] if "__" in each.customer else None
-        yield (
-            _call(
-                "        Interactions",
-                each.model,
-                kind=kind,
-                customer=each.customer,
-                product=each.product,
-                at=_near(each.model, parent, WHEN, models.DateField),
-                quantity=_first(
-                    each.model, QUANTITY, models.IntegerField, models.DecimalField, models.FloatField
-                ),
-                amount=_first(each.model, AMOUNT, models.DecimalField, models.FloatField),
-                currency=_near(each.model, parent, ("currency",), models.CharField),
-                basket=parent if each.product else None,
-                text=_first(each.model, ("content", "body", "text", "message"), models.TextField),
-            )
-            + ","
-        )
+    found = list(_events(hosts, customer, product))
+    for each in sorted(found, key=_likelihood):
+        yield from _interaction(each)
     if not found:
         yield "        # No model with a date and a path to the customers was found."
+
+
+def _interaction(found: _Found) -> list[str]:
+    model = found.model
+    name = str(model._meta.model_name)
+    parent = found.customer.split("__")[0] if "__" in found.customer else None
+    return _call(
+        "        Interactions",
+        model,
+        end=",",
+        kind="purchase" if found.product else next(kind for word, kind in CONTACT.items() if word in name),
+        customer=found.customer,
+        product=found.product,
+        at=_near(model, parent, WHEN, models.DateField),
+        quantity=_first(model, QUANTITY, models.IntegerField, models.DecimalField, models.FloatField),
+        amount=_first(model, AMOUNT, models.DecimalField, models.FloatField),
+        currency=_near(model, parent, ("currency",), models.CharField),
+        basket=parent if found.product else None,
+        text=_first(model, ("content", "body", "text", "message"), models.TextField),
+    )
+
+
+def _likelihood(found: _Found) -> tuple[bool, bool, str]:
+    """Sort purchases first, and among them those that hang on an order or a sale."""
+    where = f"{found.model._meta.label_lower} {found.customer}"
+    return found.product is None, not any(word in where for word in SALE), found.model._meta.label
 
 
 def _events(hosts: list[Model], customer: Model, product: Model | None) -> Iterator[_Found]:
@@ -213,7 +225,11 @@ def _named(model: Model, words: Iterable[str]) -> Iterator[str]:
     names = [field.name for field in (*model._meta.fields, *model._meta.many_to_many)]
     words = list(words)
     yield from (word for word in words if word in names)
-    yield from (name for word in words for name in names if word in name.split("_") and name != word)
+    yield from (name for word in words for name in names if name != word and _holds(name, word))
+
+
+def _holds(name: str, word: str) -> bool:
+    return word in name.split("_") or name == f"{word}s"
 
 
 def _text_of(model: Model, name: str) -> str:
@@ -223,6 +239,18 @@ def _text_of(model: Model, name: str) -> str:
     return f"{name}__{_first(related, NAME, models.CharField) or 'pk'}"
 
 
-def _call(start: str, model: Model, **values: str | None) -> str:
-    given = "".join(f', {name}="{value}"' for name, value in values.items() if value)
-    return f'{start}("{model._meta.label}"{given})'
+def _name_or_parents(model: Model, name: str) -> str:
+    """Let a variant without a name take its parent's."""
+    fields = {field.name: field for field in model._meta.fields}
+    parent = next((field.name for field in fields.values() if field.related_model is model), None)
+    if parent is None or name not in fields or not fields[name].blank:
+        return name
+    return f'=Coalesce(NullIf("{name}", Value("")), "{parent}__{name}")'
+
+
+def _call(start: str, model: Model, end: str = "", **values: str | None) -> list[str]:
+    """Return the lines of a call; a value that begins with `=` is code, any other a string."""
+    margin = " " * (len(start) - len(start.lstrip()))
+    given = {name: value[1:] if value[0] == "=" else f'"{value}"' for name, value in values.items() if value}
+    arguments = [f'"{model._meta.label}"', *(f"{name}={value}" for name, value in given.items())]
+    return [f"{start}(", *(f"{margin}    {argument}," for argument in arguments), f"{margin}){end}"]

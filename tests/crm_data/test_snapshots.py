@@ -15,7 +15,7 @@ from crm_agents.models import Agent, TrainingRun
 from crm_data import extraction
 from crm_data.models import Customer, Interaction, MarketIndicator, Product, Snapshot
 from crm_data.selectors import snapshot_folder
-from crm_data.services import shards, snapshots
+from crm_data.services import shards
 from crm_data.services.snapshots import SnapshotError, build_snapshot, prune_snapshots
 from handoff.dataset import Dataset, shard_of
 from handoff.files import read_json
@@ -172,7 +172,7 @@ def test_future_events_wait_until_they_are_due(shop: list[Customer], monkeypatch
     first = build_snapshot()
     assert first.events == 12
     assert read_json(snapshot_folder(first) / "source.json")["dropped"] == {"future": 1}
-    monkeypatch.setattr(snapshots.timezone, "now", lambda: now + 2 * DAY)
+    monkeypatch.setattr(timezone, "now", lambda: now + 2 * DAY)
     second = build_snapshot()
     assert (second.incremental, second.events) == (True, 13)
     same_files(second, build_snapshot(full=True))

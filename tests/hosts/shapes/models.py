@@ -1,14 +1,22 @@
 import uuid
+from typing import Any, ClassVar
 
 from django.conf import settings
 from django.db import models
 
 
-class Tag(models.Model):
+class Shape(models.Model):
+    objects: "ClassVar[models.Manager[Any]]" = models.Manager()
+
+    class Meta:
+        abstract = True
+
+
+class Tag(Shape):
     word = models.CharField(max_length=20)
 
 
-class Firm(models.Model):
+class Firm(Shape):
     """A customer with a UUID key and several owners."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4)
@@ -19,7 +27,7 @@ class Firm(models.Model):
     tags = models.ManyToManyField(Tag)
 
 
-class Article(models.Model):
+class Article(Shape):
     """A product keyed by text; a variant carries no title of its own."""
 
     sku = models.CharField(max_length=40, primary_key=True)
@@ -28,14 +36,14 @@ class Article(models.Model):
     price = models.FloatField(null=True)
 
 
-class Deal(models.Model):
+class Deal(Shape):
     """An order; a guest's has no firm."""
 
     firm = models.ForeignKey(Firm, models.CASCADE, null=True)
     closed = models.DateTimeField(null=True)
 
 
-class DealLine(models.Model):
+class DealLine(Shape):
     deal = models.ForeignKey(Deal, models.CASCADE)
     article = models.ForeignKey(Article, models.SET_NULL, null=True)
     quantity = models.IntegerField(default=1)
@@ -43,7 +51,7 @@ class DealLine(models.Model):
     currency = models.CharField(max_length=3, default="EUR")
 
 
-class Member(models.Model):
+class Member(Shape):
     """A customer of one of several companies, keyed by a number."""
 
     number = models.IntegerField(unique=True)
@@ -51,7 +59,7 @@ class Member(models.Model):
     company = models.CharField(max_length=20)
 
 
-class Visit(models.Model):
+class Visit(Shape):
     """An event of a day, not of a moment."""
 
     member = models.ForeignKey(Member, models.CASCADE, to_field="number")
@@ -59,7 +67,7 @@ class Visit(models.Model):
     word = models.CharField(max_length=20, default="visit")
 
 
-class Person(models.Model):
+class Person(Shape):
     """A customer keyed by text."""
 
     slug = models.CharField(max_length=80, primary_key=True)
