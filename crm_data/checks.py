@@ -14,7 +14,7 @@ from django.db import models
 
 from crm_data import conf
 from crm_data.paths import BadPath, follow, join, names_in
-from crm_data.reading import model_of
+from crm_data.reading import UnknownModel, model_of
 from crm_data.selectors import get_source
 from crm_data.source import Customers, Interactions, Many, Market, Products, Source
 
@@ -81,7 +81,7 @@ def _mapping(source: Source, place: str, mapping: Mapping) -> Iterator[CheckMess
     where = f"{_name(source)}.{place}"
     try:
         model = model_of(mapping.model)
-    except LookupError as error:
+    except UnknownModel as error:
         yield _error(
             "E003",
             f"{where} names the model {mapping.model!r}: {error}",

@@ -33,6 +33,10 @@ EVENT_COLUMNS = (
 )
 
 
+class UnknownModel(LookupError):
+    """A label that names no installed model."""
+
+
 class UnknownCurrency(ValueError):
     """An amount in a currency that the Source gives no rate for."""
 
@@ -45,11 +49,13 @@ class UnknownCurrency(ValueError):
 
 
 def model_of(label: str) -> type[models.Model]:
-    """Return a host's model by its label. Raises LookupError."""
+    """Return a host's model by its label. Raises UnknownModel."""
     try:
         return apps.get_model(label)
+    except LookupError as error:
+        raise UnknownModel(error.args[0]) from error
     except ValueError as error:
-        raise LookupError(f"{label!r} is not of the form app_label.ModelName.") from error
+        raise UnknownModel(f"{label!r} is not of the form app_label.ModelName.") from error
 
 
 def rows(mapping: Customers | Products | Interactions | Market) -> QuerySet[Any]:

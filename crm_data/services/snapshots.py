@@ -167,7 +167,7 @@ def _base(source: Source, tenant: str, count: int) -> Base | None:
         manifest = Dataset.open(folder).manifest
     except HandoffError:
         return None
-    if state["fingerprint"] != changes.fingerprint(source) or manifest.code_version != _code_version():
+    if state.get("fingerprint") != changes.fingerprint(source) or manifest.code_version != _code_version():
         return None
     if not changes.unchanged_since(source, state["tallies"], last.watermark):
         return None
@@ -214,7 +214,7 @@ def _explained(working: Path) -> Iterator[None]:
         raise
     except (reading.UnknownCurrency, HandoffError) as error:
         raise SnapshotError(str(error)) from error
-    except (BadPath, FieldError, LookupError, ImportError) as error:
+    except (BadPath, FieldError, reading.UnknownModel, ImportError) as error:
         raise SnapshotError(
             _("The Source does not fit the tables: %(error)s Run `manage.py crm_source check`.")
             % {"error": error}

@@ -54,7 +54,7 @@ QUANTITY = ("quantity", "qty", "units", "count")
 AMOUNT = ("amount", "line_price_incl_tax", "line_total", "total", "sum", "price")
 NAME = ("full_name", "name", "title", "company_name", "username")
 OWNER = ("owner", "assigned", "responsible", "manager", "rep", "user")
-SINCE = ("since", "date_joined", "created", "creation_date", "registered")
+SINCE = ("since", "date_joined", "joined", "created", "creation_date", "registered")
 CATEGORY = ("category", "group", "class", "type")
 
 
