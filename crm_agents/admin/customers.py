@@ -180,7 +180,8 @@ class CustomerFeedback(CustomerView):
             self._give(customer, tenant, form)
             messages.success(request, _("Your feedback is stored; the agent learns from it."))
         else:
-            messages.error(request, " ".join(str(e) for errors in form.errors.values() for e in errors))
+            said = [f"{name}: {error}" for name, errors in form.errors.items() for error in errors]
+            messages.error(request, " ".join(said))
         return HttpResponseRedirect(customer_url(self.site, customer.id, tenant) + form.anchor)
 
     def _give(self, customer: CustomerRecord, tenant: str, form: FeedbackForm) -> None:
