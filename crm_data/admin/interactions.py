@@ -15,6 +15,7 @@ from crm_data.models import Customer, Interaction, Product
 class InteractionAdmin(OwnCustomersMixin, FastAdmin):
     list_display = ("at", "kind", "customer", "product", "quantity", "amount", "currency", "basket")
     list_filter = (KindFilter, "at")
+    sortable_by = ("at",)  # what an index orders
     list_select_related = ("customer", "product")
     ordering = ("-at", "-id")
     autocomplete_fields = ("customer", "product")

@@ -54,11 +54,12 @@ def copy_interactions(
     paths: Sequence[Path], *, changed_at: datetime, using: str, on_rows: Callable[[int], None]
 ) -> int:
     """Store the interactions of the files and return how many were new. Needs an open transaction."""
-    insert = _INSERT.format(
-        interaction=Interaction._meta.db_table,
-        customer=Customer._meta.db_table,
-        product=Product._meta.db_table,
-    )
+    tables = {
+        "interaction": Interaction._meta.db_table,
+        "customer": Customer._meta.db_table,
+        "product": Product._meta.db_table,
+    }
+    insert = _INSERT.format(**tables)
     stored = 0
     with connections[using].cursor() as cursor:
         # Foreign keys are checked part by part: queued until commit, they would fill the server's memory.
@@ -74,4 +75,6 @@ def copy_interactions(
             on_rows(frame.height)
         cursor.execute("DROP TABLE crm_data_staging")
         cursor.execute("SET CONSTRAINTS ALL DEFERRED")
+        # Pages and snapshots read the new rows at once; the planner must know of them by then.
+        cursor.execute(f"ANALYZE {', '.join(tables.values())}")
     return stored

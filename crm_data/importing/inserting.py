@@ -52,7 +52,7 @@ def insert_interactions(
 
 def _statement(using: str) -> str:
     quote = connections[using].ops.quote_name
-    named = {field.name: field.get_attname_column()[1] for field in Interaction._meta.concrete_fields}
+    named = {field.name: str(field.get_attname_column()[1]) for field in Interaction._meta.concrete_fields}
     columns = ", ".join(quote(named[name]) for name in _FIELDS)
     marks = ", ".join(["%s"] * len(_FIELDS))
     return f"INSERT INTO {quote(Interaction._meta.db_table)} ({columns}) VALUES ({marks})"  # noqa: S608  names of ours
