@@ -83,6 +83,7 @@ def _supervise(folder: Path, keeper: Keeper) -> Outcome:
             keeper.note(**_news(lines[-1]), log_tail=tail(log))
 
     code = run_child(["train", str(folder)], log=log, watch=watch)
+    keeper.flush()
     return Outcome.read(folder) or Outcome("failed", explain_exit(code, tail(log)))
 
 

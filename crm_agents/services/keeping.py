@@ -47,6 +47,10 @@ class Keeper:
         with self._guard:
             self._news.update(values)
 
+    def flush(self) -> None:
+        """Write the news now. Raises LeaseLost."""
+        self._lease.write(**self._take())
+
     def check(self) -> None:
         """Raise LeaseLost when the row is no longer held, CancelRequested when it is to end."""
         if self._problem is not None:
@@ -59,9 +63,13 @@ class Keeper:
         finally:
             connection.close()
 
-    def _tick(self) -> None:
+    def _take(self) -> dict[str, Any]:
         with self._guard:
             news, self._news = self._news, {}
+        return news
+
+    def _tick(self) -> None:
+        news = self._take()
         try:
             if news or time.monotonic() - self._renewed > setting("LEASE_SECONDS") / 3:
                 self._lease.write(**news)
