@@ -17,6 +17,7 @@ from crm_agents.admin.wording import (
     NOT_A_SCORE,
     baseline_label,
     figure,
+    in_order,
     lower_is_better,
     metric_label,
 )
@@ -119,8 +120,9 @@ def version_plots(evaluation: Mapping[str, Any], gate_metric: str) -> list[SafeS
 
 
 def _table(title: str, metrics: Mapping[str, Any]) -> MetricsTable:
-    columns = {"model": metrics["model"], **metrics.get("baselines", {})}
-    names = dict.fromkeys(name for values in columns.values() for name in values)
+    baselines = metrics.get("baselines", {})
+    columns = {"model": metrics["model"], **{name: baselines[name] for name in in_order(baselines)}}
+    names = in_order({name for values in columns.values() for name in values})
     return MetricsTable(
         title=title,
         heads=[baseline_label(name) for name in columns],
@@ -140,14 +142,14 @@ def _cells(metric: str, columns: list[Mapping[str, Any]]) -> list[Cell]:
 def _comparisons(metrics: Mapping[str, Any], gate_metric: str) -> list[plots.Plot | None]:
     model, baselines = metrics.get("model", {}), metrics.get("baselines", {})
     shared = [name for name in model if any(name in values for values in baselines.values())]
-    ordered = sorted(shared, key=lambda name: name != gate_metric)[:PLOTTED]
+    ordered = sorted(in_order(shared), key=lambda name: name != gate_metric)[:PLOTTED]
     return [
         plots.comparison(
             f"metric-{number}",
             metric_label(name),
             [
                 (baseline_label("model"), model[name]),
-                *((baseline_label(key), values.get(name)) for key, values in baselines.items()),
+                *((baseline_label(key), baselines[key].get(name)) for key in in_order(baselines)),
             ],
             note=_("Lower is better.") if lower_is_better(name) else _("Higher is better."),
         )
@@ -158,7 +160,7 @@ def _comparisons(metrics: Mapping[str, Any], gate_metric: str) -> list[plots.Plo
 def _validation_curve(learning: list[Mapping[str, Any]], gate_metric: str) -> plots.Plot | None:
     if not learning:
         return None
-    known = list(learning[-1].get("validation", {}))
+    known = in_order(learning[-1].get("validation", {}))
     if not known:
         return None
     metric = gate_metric if gate_metric in known else known[0]

@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from crm_agents.admin.badges import status_words
-from crm_agents.admin.wording import duration, figure, metric_label
+from crm_agents.admin.wording import duration, figure, in_order, metric_label
 from crm_agents.models import RunStatus, TrainingRun
 from crm_agents.plots import sparkline
 
@@ -27,7 +27,7 @@ def run_progress(run: TrainingRun, folder: Path) -> dict[str, Any]:
     """Return the state of a run as JSON values; `folder` is its run folder, which need not exist."""
     progress = run.progress
     step, of = progress.get("step", 0), progress.get("of", 0)
-    loss = progress.get("loss")
+    loss, metrics = progress.get("loss"), progress.get("metrics", {})
     tone, status_text = status_words(run)
     return {
         "id": str(run.pk),
@@ -48,8 +48,8 @@ def run_progress(run: TrainingRun, folder: Path) -> dict[str, Any]:
         "eta_seconds": progress.get("eta_seconds"),
         "eta_text": duration(progress.get("eta_seconds")),
         "metrics": [
-            {"name": name, "label": metric_label(name), "text": figure(value)}
-            for name, value in sorted(progress.get("metrics", {}).items())
+            {"name": name, "label": metric_label(name), "text": figure(metrics[name])}
+            for name in in_order(metrics)
         ],
         "sparkline": sparkline(losses(folder)),
         "notice": run.notice,

@@ -81,6 +81,7 @@ class TrainingRunAdmin(RecordAdmin):
             progress=run_progress(run, run_folder(run)),
             status=status_badge(run),
             took=self.took(run),
+            config=sorted(run.config.items()),
             agent_url=self.url_of(run.agent),
             version=version,
             version_url=self.url_of(version) if version else "",

@@ -1,5 +1,7 @@
 """Names of metrics, baselines and times, in the reader's language."""
 
+from collections.abc import Iterable
+
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -48,6 +50,17 @@ def metric_label(name: str) -> str:
 def baseline_label(name: str) -> str:
     """Name a column of the metrics table; an unknown baseline keeps its own name."""
     return str(BASELINES.get(name, name.replace("_", " ")))
+
+
+def in_order(names: Iterable[str]) -> list[str]:
+    """Sort metrics or baselines as they stand above, unknown ones last: a JSON column keeps no order."""
+    known = [*METRICS, *BASELINES]
+
+    def place(name: str) -> tuple[int, str]:
+        base = name.removesuffix("_new").partition("@")[0]
+        return known.index(base) if base in known else len(known), name
+
+    return sorted(names, key=place)
 
 
 def lower_is_better(metric: str) -> bool:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from django.db import connections
 from django.test import Client
 from playwright.sync_api import Page, expect, sync_playwright
 
@@ -24,6 +25,7 @@ def browser_page(monkeypatch: pytest.MonkeyPatch) -> Iterator[Page]:
         )
         yield browser.new_page()
         browser.close()
+        connections.close_all()  # inside the loop Django has connections of their own
 
 
 def test_the_page_follows_the_run_to_its_end(

@@ -7,6 +7,7 @@ from crm_agents.admin.wording import (
     duration,
     figure,
     gate_sentence,
+    in_order,
     lower_is_better,
     metric_label,
 )
@@ -67,3 +68,16 @@ def test_a_gate_without_margin_and_bounds_is_one_short_sentence() -> None:
         "A version goes live by itself when its NDCG@10 on the test window is better than that of each of "
         "these: Customer's own most frequent products; Bought together (ItemKNN)."
     )
+
+
+def test_metrics_and_baselines_have_one_order_whatever_the_database_gives_back() -> None:
+    assert in_order({"zzz", "recall@20", "ece", "ndcg@10_new", "ndcg@10", "roc_auc", "recall@10"}) == [
+        "roc_auc",
+        "ece",
+        "recall@10",
+        "recall@20",
+        "ndcg@10",
+        "ndcg@10_new",
+        "zzz",
+    ]
+    assert in_order({"item_knn", "my_rule", "personal_top"}) == ["personal_top", "item_knn", "my_rule"]
