@@ -5,9 +5,13 @@ from neural.parent import die_with_parent
 
 die_with_parent()
 
+import os  # noqa: E402
+
+for library in ("OMP", "OPENBLAS", "MKL"):  # spinning threads cost more CPU than they save here
+    os.environ.setdefault(f"{library}_NUM_THREADS", "1")
+
 import argparse  # noqa: E402
 import sys  # noqa: E402
-import traceback  # noqa: E402
 from pathlib import Path  # noqa: E402
 
 from handoff.errors import HandoffError  # noqa: E402
@@ -45,14 +49,19 @@ def run_train(arguments: argparse.Namespace) -> int:
         train(folder, checkpoint_seconds=arguments.checkpoint_seconds)
     except Stopped:
         return STOPPED
-    except (HandoffError, OSError, MemoryError, RuntimeError, ValueError) as error:
-        if not isinstance(error, HandoffError):
-            traceback.print_exc()
+    except HandoffError as error:
         sys.stderr.write(f"{error}\n")
-        if folder.is_dir():
-            Outcome("failed", str(error) or type(error).__name__).write(folder)
-        return 1
+        return _failed(folder, error)
+    except Exception as error:
+        _failed(folder, error)
+        raise  # the traceback belongs in the log
     return 0
+
+
+def _failed(folder: Path, error: Exception) -> int:
+    if folder.is_dir():
+        Outcome("failed", str(error) or type(error).__name__).write(folder)
+    return 1
 
 
 def main() -> int:

@@ -13,6 +13,7 @@ from handoff.artifact import check_artifact, seal_artifact
 from handoff.config import TrainingConfig
 from handoff.dataset import Dataset
 from handoff.files import publish_folder, read_json, write_json
+from neural.calibration import Calibration
 from neural.data.attributes import NumberScale
 from neural.data.vocabulary import read_vocabulary
 from neural.data.world import World, scoring_world
@@ -28,7 +29,7 @@ class Opened:
 
     task: Task
     model: Model
-    calibration: dict[str, float]
+    calibration: Calibration
     windows: dict[str, list[str]]
 
 
@@ -37,7 +38,7 @@ def write_artifact(
     *,
     task: Task,
     model: Model,
-    calibration: Mapping[str, float],
+    calibration: Mapping[str, Any],
     windows: Mapping[str, Any],
     card: Mapping[str, Any],
 ) -> None:

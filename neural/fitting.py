@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from handoff.config import TrainingConfig
-from handoff.errors import NotEnoughData
+from handoff.errors import HandoffError, NotEnoughData
 from handoff.progress import Phase, ProgressWriter
 from neural import checkpoints
 from neural.data.batches import make_batch, split
@@ -28,7 +28,9 @@ from neural.model import Model
 from neural.prediction import device_of, to_device
 from neural.windows import Windows
 
-CLIP = 1.0
+CLIP = 1.0  # of the gradient's norm
+PHASES: tuple[Phase, ...] = ("pretraining", "training")
+TOO_SHORT = "No training example lies before the validation window: a longer history is needed."
 
 
 class Examples(Protocol):
@@ -121,7 +123,9 @@ class Fitter:
         while state.epoch < epochs and not self._out_of_patience(state):
             batches = self._epoch(phase, task, state.epoch)
             for step in range(state.step, len(batches)):
-                self.stop_or_go(lambda: self._save(phase, model, optimizer, state, best))
+                if self.stop.raised:
+                    self._save(phase, model, optimizer, state, best)
+                    raise Stopped
                 rate = learning_rate(self.config, state.epoch * len(batches) + step, epochs * len(batches))
                 state.loss += self._step(
                     phase, model, task, optimizer, batches[step], state.epoch, step, rate
@@ -152,18 +156,11 @@ class Fitter:
         found = checkpoints.load(self.folder / "checkpoints")
         return found is not None and found[1]["phase"] == phase
 
-    def stop_or_go(self, save: Callable[[], None]) -> None:
-        if self.stop.raised:
-            save()
-            raise Stopped
-
     def _epoch(self, phase: Phase, task: Examples, epoch: int) -> list[Queries]:
-        rng = seeded(self.config.seed, len(phase), epoch)
+        rng = seeded(self.config.seed, PHASES.index(phase), epoch)
         queries = task.training_queries(self.windows, rng)
         if len(queries) == 0:
-            raise NotEnoughData(
-                ["No training example lies before the validation window: a longer history is needed."]
-            )
+            raise NotEnoughData([TOO_SHORT])
         return [queries.take(index) for index in split(self.world, queries, self.config.batch_size, rng)]
 
     def _step(
@@ -177,7 +174,7 @@ class Fitter:
         step: int,
         rate: float,
     ) -> float:
-        torch.manual_seed(int(seeded(self.config.seed, len(phase), epoch, step).integers(2**62)))
+        torch.manual_seed(int(seeded(self.config.seed, PHASES.index(phase), epoch, step).integers(2**62)))
         device = device_of(model)
         batch = make_batch(self.world, queries).to(device)
         inputs = to_device(task.inputs(queries), device)
@@ -188,6 +185,11 @@ class Fitter:
         with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
             answer = model(batch, inputs)
         loss = task.loss(answer.float(), targets)
+        if not torch.isfinite(loss):
+            raise HandoffError(
+                f"The loss is {loss.item()} in epoch {epoch + 1} of {phase}: lower learning_rate "
+                f"(now {self.config.learning_rate}) or look for absurd amounts in the data."
+            )
         optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(model.parameters(), CLIP)

@@ -18,7 +18,7 @@ def die_with_parent() -> None:
     parent = os.environ.get("CRM_SUPERVISOR_PID")
     libc = ctypes.CDLL(None, use_errno=True)
     libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-    # The parent may have died before the call above: then the process that adopted us is the parent now.
-    gone = os.getppid() != int(parent) if parent else os.getppid() == 1 and os.getpid() != 1
-    if gone:
+    # The parent may have died before the call above: then whoever adopted us is the parent now. Only the
+    # supervisor can tell us its own id, because a worker may itself be process 1 of a container.
+    if parent is not None and os.getppid() != int(parent):
         sys.exit(1)

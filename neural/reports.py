@@ -24,7 +24,7 @@ def evaluation_record(
     state: State,
     seconds: Mapping[str, float],
 ) -> dict[str, Any]:
-    """The content of `evaluation.json`: the test window's figures, and the validation window's beside them."""
+    """The content of `evaluation.json`: the test window's figures, the validation window's beside them."""
     empty: dict[str, Any] = {"calibration": [], "roc": [], "pr": [], "histogram": [], "confusion": None}
     return {
         "windows": windows.as_json(),

@@ -33,9 +33,8 @@ def require_enough(config: TrainingConfig, dataset: Dataset, windows: Windows) -
     if days < least_days:
         missing.append(f"{_count(days, 'day')} of purchase history, at least {least_days} are needed.")
     if not missing and windows.validation - windows.start < config.horizon_days / 2:
-        missing.append(
-            f"Only {max(0, int(windows.validation - windows.start))} days of history lie before the validation window."
-        )
+        early = max(0, int(windows.validation - windows.start))
+        missing.append(f"{_count(early, 'day')} of history before the validation window are too few.")
     if missing:
         raise NotEnoughData(missing)
 

@@ -1,5 +1,6 @@
 """`python -m neural score` and `evaluate`: a sealed model's answers about a dataset."""
 
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -36,8 +37,6 @@ def _customers(dataset: Dataset, shard: int) -> list[str]:
 
 
 def _write(frame: pl.DataFrame, out: Path) -> None:
-    from io import BytesIO
-
     buffer = BytesIO()
     frame.select(SCORES.names()).cast(SCORES).sort("customer").write_parquet(buffer, compression="zstd")
     out.parent.mkdir(parents=True, exist_ok=True)

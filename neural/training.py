@@ -1,10 +1,11 @@
 """`python -m neural train`: one run folder from configuration to sealed artifact."""
 
+import json
 import time
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
+import numpy as np
 import torch
 
 from handoff.config import TrainingConfig
@@ -13,8 +14,9 @@ from handoff.errors import HandoffError, NotEnoughData
 from handoff.files import read_json, write_json
 from handoff.progress import Outcome, ProgressWriter
 from neural.artifacts import choose_device, write_artifact
-from neural.data.world import World, training_world
-from neural.fitting import Fitter, State, StopFlag
+from neural.data.world import training_world
+from neural.factors import purchase_factors
+from neural.fitting import TOO_SHORT, Examples, Fitter, State, StopFlag
 from neural.model import Model, shape_of
 from neural.reports import evaluation_record, model_card
 from neural.requirements import require_enough
@@ -83,8 +85,7 @@ def _run(folder: Path, config: TrainingConfig, stop: StopFlag, checkpoint_second
     test = task.report(model, calibration, windows, windows.test)
     progress.write("evaluating", 2, 3)
     lap("evaluating")
-    examples = len(task.training_queries(windows, torch_free_rng(config)))
-    record = evaluation_record(windows, examples, validation, test, state, seconds)
+    record = evaluation_record(windows, _examples(fitter, task), validation, test, state, seconds)
     write_json(folder / "evaluation.json", record)
     card = model_card(config, dataset.manifest, record, state)
     write_artifact(
@@ -101,20 +102,23 @@ def _run(folder: Path, config: TrainingConfig, stop: StopFlag, checkpoint_second
 def _fit(fitter: Fitter, task: Task) -> tuple[Model, State]:
     """Pretrain the encoder on everybody's next visit, then fine-tune encoder and head."""
     config, world = fitter.config, fitter.world
-    if len(task.training_queries(fitter.windows, torch_free_rng(config))) == 0:
-        raise NotEnoughData(
-            ["No training example lies before the validation window: a longer history is needed."]
-        )
+    if _examples(fitter, task) == 0:
+        raise NotEnoughData([TOO_SHORT])
     shape = shape_of(world, task.calendar)
     device = choose_device(config.device)
     torch.manual_seed(config.seed)
     pretrained = Model(shape, NextVisit(world).head(shape), world.vocabulary)
     model = Model(shape, task.head(shape), world.vocabulary)
+    vectors = torch.from_numpy(purchase_factors(world, fitter.windows.validation))
+    for module in (pretrained, model):
+        with torch.no_grad():
+            module.encoder.products.own.weight[1:].copy_(vectors)
     model.to(device)
     total = 0
-    if config.pretrain_epochs and not fitter.reached("training"):
+    visits = NextVisit(world)
+    if config.pretrain_epochs and _examples(fitter, visits) and not fitter.reached("training"):
         pretrained.to(device)
-        total = fitter.fit("pretraining", pretrained, NextVisit(world), config.pretrain_epochs).total
+        total = fitter.fit("pretraining", pretrained, visits, config.pretrain_epochs).total
     model.encoder.load_state_dict(pretrained.encoder.state_dict())
     state = fitter.fit(
         "training",
@@ -128,10 +132,9 @@ def _fit(fitter: Fitter, task: Task) -> tuple[Model, State]:
     return model, state
 
 
-def torch_free_rng(config: TrainingConfig) -> Any:
-    import numpy as np
-
-    return np.random.default_rng(config.seed)
+def _examples(fitter: Fitter, task: Examples) -> int:
+    """Number of training questions of one epoch."""
+    return len(task.training_queries(fitter.windows, np.random.default_rng(fitter.config.seed)))
 
 
 def _same_run(folder: Path, config: TrainingConfig) -> None:
@@ -145,8 +148,6 @@ def _same_run(folder: Path, config: TrainingConfig) -> None:
         write_json(marker, wanted)
         return
     written = read_json(marker)
-    import json
-
     for name, value in json.loads(json.dumps(wanted)).items():
         if written.get(name) != value:
             raise HandoffError(

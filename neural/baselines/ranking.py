@@ -1,6 +1,7 @@
 """Simple recommenders: functions that give each query a score for every product, (Q, P)."""
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -9,19 +10,24 @@ from scipy import sparse
 from neural.data.history import Floats, expand
 from neural.data.world import Queries, World
 
-Scores = npt.NDArray[np.floating]
+Scores = npt.NDArray[Any]
 Ranker = Callable[[Queries], Scores]
 
 PERSONAL_DECAY = 180.0  # days
 KNN_DECAY = 90.0
 KNN_NEIGHBOURS = 100
+BLOCK = 512  # products whose similarities are held at once
 BM25_K1, BM25_B = 1.2, 0.75
 
 
 def popularity(world: World, cutoff: float) -> Ranker:
     """Sales of the last 28 days, the same for everyone."""
     sold = world.trends.sales(int(np.floor(cutoff)), 28).astype(np.float64)
-    return lambda queries: np.tile(sold, (len(queries), 1))
+
+    def scores(queries: Queries) -> Scores:
+        return np.asarray(np.tile(sold, (len(queries), 1)))
+
+    return scores
 
 
 def personal_top(world: World, cutoff: float) -> Ranker:
@@ -39,9 +45,16 @@ def personal_top(world: World, cutoff: float) -> Ranker:
 def item_knn(world: World, cutoff: float) -> Ranker:
     """Products bought by the same customers: item-item similarity of BM25-weighted decayed counts."""
     everyone = world.with_history(cutoff)
-    weighted = _bm25(own_counts(world, everyone, KNN_DECAY))
-    similar = _strongest((weighted.T @ weighted).tocsr(), KNN_NEIGHBOURS)
-    return lambda queries: (own_counts(world, queries, KNN_DECAY) @ similar).toarray()
+    weighted = bm25(own_counts(world, everyone, KNN_DECAY))
+    transposed = weighted.T.tocsr()
+    blocks = range(0, transposed.shape[0], BLOCK)
+    parts = [_strongest((transposed[at : at + BLOCK] @ weighted).tocsr(), KNN_NEIGHBOURS) for at in blocks]
+    similar = sparse.vstack(parts, format="csr")
+
+    def scores(queries: Queries) -> Scores:
+        return np.asarray((own_counts(world, queries, KNN_DECAY) @ similar).todense())
+
+    return scores
 
 
 def own_counts(world: World, queries: Queries, decay: float) -> sparse.csr_array:
@@ -55,7 +68,7 @@ def own_counts(world: World, queries: Queries, decay: float) -> sparse.csr_array
     return sparse.coo_array((weight, (query, own.product[line])), shape=shape).tocsr()
 
 
-def _bm25(counts: sparse.csr_array) -> sparse.csr_array:
+def bm25(counts: sparse.csr_array) -> sparse.csr_array:
     """Weight counts (customers, products): saturating in the count, less for rare buyers' long lists."""
     customers = counts.shape[0]
     seen = np.bincount(counts.indices, minlength=counts.shape[1])

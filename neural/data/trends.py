@@ -18,14 +18,15 @@ class Trends:
         self.first_day = int(day.min(initial=0)) if len(day) else 0
         days = int(day.max(initial=0)) - self.first_day + 1 if len(day) else 0
         cell = (day - self.first_day) * products + history.line_product[bought]
-        daily = np.bincount(cell, minlength=days * products).reshape(days, products)
-        zero = np.zeros((1, products), np.int32)
-        self._sold = np.concatenate([zero, daily.cumsum(0, dtype=np.int32)])  # (days + 1, P) before each day
+        daily = np.zeros((days + 1, products), np.int32)
+        daily[1:] = np.bincount(cell, minlength=days * products).reshape(days, products)
+        self._sold = np.add.accumulate(daily, axis=0)  # (days + 1, P) sold before each day begins
 
     def sales(self, day: int, length: int, distance: int = 0) -> npt.NDArray[np.int32]:
         """Sales in the `length` whole days that end `distance` days before `day` begins. (P,)"""
         stop = self._row(day - distance)
-        return self._sold[stop] - self._sold[self._row(day - distance - length)]
+        sold: npt.NDArray[np.int32] = self._sold[stop] - self._sold[self._row(day - distance - length)]
+        return sold
 
     def features(self, time: Floats) -> tuple[npt.NDArray[np.float32], Ints]:
         """Return log1p of the sales for each different day of `time`, (D, P, FEATURES), and its row (Q,)."""

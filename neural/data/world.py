@@ -66,7 +66,8 @@ class World:
         history = self.history
         visits = history.outcomes
         time = history.visit_time[visits]
-        customer = np.unique(history.visit_customer[visits[(time >= start) & (time < stop)]])
+        found = history.visit_customer[visits[(time >= start) & (time < stop)]]
+        customer = np.flatnonzero(np.bincount(found, minlength=len(history.customers)))
         return Queries(customer, np.full(len(customer), stop))
 
 

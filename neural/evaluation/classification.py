@@ -19,7 +19,7 @@ def classification_metrics(
     A metric the window cannot define (all labels equal, nothing predicted) is None.
     """
     if len(label) == 0:
-        names = "roc_auc pr_auc brier ece accuracy precision recall f1 lift@10".split()
+        names = ["roc_auc", "pr_auc", "brier", "ece", "accuracy", "precision", "recall", "f1", "lift@10"]
         return dict.fromkeys(names)
     both = 0 < label.sum() < len(label)
     predicted = probability >= threshold

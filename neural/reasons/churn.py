@@ -23,18 +23,18 @@ DAYS = 90
 def warn(
     world: World,
     table: Table,
-    probabilities: Callable[[Queries], Floats],
+    probabilities: Callable[[Queries, float], Floats],
     as_of: float,
     customers: list[str],
 ) -> pl.DataFrame:
-    """Score file of `customers`; one who bought nothing within `active_days` gets no score but the reason why."""
+    """Score file of `customers`; without a purchase within `active_days`, what is missing instead."""
     wanted = set(customers)
     active = world.active(as_of)
     mine = [
         index for index, number in enumerate(active.customer) if world.history.customers[number] in wanted
     ]
     queries = active.take(np.asarray(mine, np.int64))
-    chance = probabilities(queries)
+    chance = probabilities(queries, as_of)
     before = _month_before(world, probabilities, as_of)
     facts = Facts(world, table, queries)
     rows: dict[str, tuple[float, str]] = {}
@@ -48,10 +48,12 @@ def warn(
     return pl.DataFrame(records, schema=SCORES, orient="row")
 
 
-def _month_before(world: World, probabilities: Callable[[Queries], Floats], as_of: float) -> dict[int, float]:
+def _month_before(
+    world: World, probabilities: Callable[[Queries, float], Floats], as_of: float
+) -> dict[int, float]:
     """The same model's answer 30 days earlier, by customer number, for whoever was active then."""
     queries = world.active(as_of - MONTH)
-    chance = probabilities(queries)
+    chance = probabilities(queries, as_of - MONTH)
     return {
         int(number): round(float(value), 4) for number, value in zip(queries.customer, chance, strict=True)
     }

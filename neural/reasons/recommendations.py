@@ -151,7 +151,7 @@ def _popular(world: World, market: Market) -> tuple[float | None, str]:
         for product in top_lists(buyers[None, :], world.config.top_k)[0]
         if product >= 0
     ]
-    score: float | None = items[0]["score"] if items else None  # type: ignore[assignment]
+    score: float | None = items[0]["score"] if items else None
     return score, _dump({"source": "popularity", "items": items})
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import polars as pl
 from torch import Tensor, nn
 
+from neural.calibration import Calibration
 from neural.data.world import Queries, World
 from neural.encoder import Shape
 from neural.heads import Inputs
@@ -68,20 +69,18 @@ class Task(ABC):
 
     @abstractmethod
     def validate(self, model: Model, windows: Windows) -> dict[str, float]:
-        """Metrics on the validation window, `metric` among them."""
+        """Metrics on the validation window, `metric` among them; {} where the window holds nobody."""
 
     @abstractmethod
-    def calibrate(self, model: Model, windows: Windows) -> dict[str, float]:
+    def calibrate(self, model: Model, windows: Windows) -> Calibration:
         """Learn on the validation window how to turn answers into probabilities."""
 
     @abstractmethod
-    def report(
-        self, model: Model, calibration: Mapping[str, float], windows: Windows, cutoff: float
-    ) -> Report:
+    def report(self, model: Model, calibration: Mapping[str, Any], windows: Windows, cutoff: float) -> Report:
         """Compare the model with the configured baselines on the window that begins at `cutoff`."""
 
     @abstractmethod
     def score(
-        self, model: Model, calibration: Mapping[str, float], as_of: float, customers: list[str]
+        self, model: Model, calibration: Mapping[str, Any], as_of: float, customers: list[str]
     ) -> pl.DataFrame:
         """Answer for every one of `customers` at `as_of`, in the schema `handoff.scores.SCORES`."""

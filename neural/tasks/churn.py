@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from functools import cached_property
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import polars as pl
@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from neural.baselines.churn import RecencyRule
-from neural.calibration import apply_platt, fit_platt, logit
+from neural.calibration import Calibration, apply_platt, fit_platt, logit
 from neural.data.batches import in_window
 from neural.data.history import Bools, Floats
 from neural.data.table import Table
@@ -26,6 +26,8 @@ from neural.windows import Windows
 
 WEEK = 7.0
 STEP = 30.0  # days between training cut-offs
+SETTLED = 90.0  # days of history before a cut-off tells of a season
+SEASONS = 13  # cut-offs a step apart: a year
 
 
 class Churn(Task):
@@ -90,7 +92,7 @@ class Churn(Task):
         """The log loss is measured after Platt scaling, so that a shift of the season does not decide."""
         queries, label = self._window(windows.validation)
         if len(queries) == 0:
-            return {"negative_log_loss": 0.0}
+            return {}
         raw = self._logits(model, queries)
         probability = np.clip(apply_platt(raw, fit_platt(raw, label)), 1e-6, 1 - 1e-6)
         loss = -np.mean(np.where(label, np.log(probability), np.log(1 - probability)))
@@ -98,15 +100,22 @@ class Churn(Task):
         area = classification_metrics(label, probability)["roc_auc"]
         return found if area is None else {**found, "roc_auc": area}
 
-    def calibrate(self, model: Model, windows: Windows) -> dict[str, float]:
+    def calibrate(self, model: Model, windows: Windows) -> Calibration:
+        """Fit the latest window, and how each earlier season's window lay beside it."""
         queries, label = self._window(windows.validation)
-        return fit_platt(self._logits(model, queries), label)
+        found = fit_platt(self._logits(model, queries), label)
+        season = []
+        for cutoff in np.arange(windows.validation - windows.horizon, windows.start + SETTLED, -STEP)[
+            :SEASONS
+        ]:
+            queries, label = self._window(float(cutoff))
+            fitted = fit_platt(self._logits(model, queries), label, slope=found["slope"])
+            season.append([float(cutoff), fitted["offset"]])
+        return {**found, "validation": windows.validation, "season": season}
 
-    def report(
-        self, model: Model, calibration: Mapping[str, float], windows: Windows, cutoff: float
-    ) -> Report:
+    def report(self, model: Model, calibration: Mapping[str, Any], windows: Windows, cutoff: float) -> Report:
         queries, label = self._window(cutoff)
-        probability = apply_platt(self._logits(model, queries), calibration)
+        probability = apply_platt(self._logits(model, queries), calibration, cutoff)
         measured = classification_metrics(label, probability)
         return Report(
             len(queries),
@@ -116,10 +125,10 @@ class Churn(Task):
         )
 
     def score(
-        self, model: Model, calibration: Mapping[str, float], as_of: float, customers: list[str]
+        self, model: Model, calibration: Mapping[str, Any], as_of: float, customers: list[str]
     ) -> pl.DataFrame:
-        def probabilities(queries: Queries) -> Floats:
-            return apply_platt(self._logits(model, queries), calibration)
+        def probabilities(queries: Queries, moment: float) -> Floats:
+            return apply_platt(self._logits(model, queries), calibration, moment)
 
         return warn(self.world, self.table, probabilities, as_of, customers)
 

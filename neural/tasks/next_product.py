@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from neural.baselines.ranking import RANKERS
-from neural.calibration import apply_platt, fit_platt, logit
+from neural.calibration import Calibration, apply_platt, fit_platt, logit
 from neural.data.batches import in_batches, in_window
 from neural.data.history import Ints
 from neural.data.world import Queries
@@ -82,9 +82,9 @@ class NextProduct(Task):
         found = ranking_metrics(
             lists, self._truth(queries, windows.test), self._candidates(windows.validation)
         )
-        return {name: found[name] or 0.0 for name in ("ndcg@10", "recall@20")}
+        return {name: value for name in ("ndcg@10", "recall@20") if (value := found[name]) is not None}
 
-    def calibrate(self, model: Model, windows: Windows) -> dict[str, float]:
+    def calibrate(self, model: Model, windows: Windows) -> Calibration:
         """Fit the chance that a listed product is bought, over all customers asked, buyers or not."""
         queries = self.world.active(windows.validation)
         truth = self._truth(queries, windows.test)
@@ -98,9 +98,7 @@ class NextProduct(Task):
             hits.append(truth.contains(padded)[index][lists >= 0])
         return fit_platt(logit(np.concatenate(chances)), np.concatenate(hits))
 
-    def report(
-        self, model: Model, calibration: Mapping[str, float], windows: Windows, cutoff: float
-    ) -> Report:
+    def report(self, model: Model, calibration: Mapping[str, Any], windows: Windows, cutoff: float) -> Report:
         queries = self._buyers(cutoff)
         measured = {"model": self._measure(self._model_scores(model, queries), queries, cutoff)}
         for name in self.world.config.baselines:
@@ -108,7 +106,7 @@ class NextProduct(Task):
         return Report(len(queries), measured.pop("model"), measured)
 
     def score(
-        self, model: Model, calibration: Mapping[str, float], as_of: float, customers: list[str]
+        self, model: Model, calibration: Mapping[str, Any], as_of: float, customers: list[str]
     ) -> pl.DataFrame:
         def chances(queries: Queries) -> Batches:
             for index, part, scores in answers(model, self.world, queries, self.inputs):
