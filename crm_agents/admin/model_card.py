@@ -110,10 +110,10 @@ def version_plots(evaluation: Mapping[str, Any], gate_metric: str) -> list[SafeS
         *_comparisons(evaluation.get("metrics", {}), gate_metric),
         plots.learning_loss(learning),
         _validation_curve(learning, gate_metric),
-        plots.roc(curves.get("roc", [])),
-        plots.precision_recall(curves.get("pr", [])),
-        plots.calibration(curves.get("calibration", [])),
-        plots.histogram(curves.get("histogram", [])),
+        plots.roc(curves.get("roc") or []),
+        plots.precision_recall(curves.get("pr") or []),
+        plots.calibration(curves.get("calibration") or []),
+        plots.histogram(curves.get("histogram") or []),
         plots.confusion(curves.get("confusion") or {}),
     ]
     return [plots.render(plot) for plot in found if plot is not None]
@@ -167,7 +167,9 @@ def _validation_curve(learning: list[Mapping[str, Any]], gate_metric: str) -> pl
     return plots.learning_metric(learning, metric, metric_label(metric))
 
 
-def _day(moment: str) -> str:
+def _day(moment: str | None) -> str:
+    if moment is None:
+        return "–"
     parsed = parse_datetime(moment)
     return (
         moment

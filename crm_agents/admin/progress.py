@@ -93,4 +93,13 @@ def _tail(path: Path) -> list[dict[str, Any]]:
     lines = content.split(b"\n")
     # The last one is empty or half written; the first one is cut where reading began in the middle.
     whole = lines[1 if start else 0 : -1]
-    return [json.loads(line) for line in whole if line]
+    return [entry for line in whole if (entry := _parsed(line))]
+
+
+def _parsed(line: bytes) -> dict[str, Any]:
+    """Return a line as a mapping, empty where a trainer that was killed left half of one."""
+    try:
+        entry = json.loads(line)
+    except ValueError:
+        return {}
+    return entry if isinstance(entry, dict) else {}

@@ -138,6 +138,7 @@ class ModelVersionAdmin(RecordAdmin):
                 _("It can be rolled back."),
             ],
             form=form,
+            harmless=form is None,
             button=_("Promote all the same") if form else _("Promote"),
             back=self.url_of(version),
         )

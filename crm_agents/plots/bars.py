@@ -13,10 +13,10 @@ ROOM_FOR_FIGURES = 80
 
 
 def comparison(slug: str, title: str, values: Sequence[tuple[str, Any]], *, note: str = "") -> Plot | None:
-    """Plot one metric as a bar a name, the model first; None where no value is a number."""
-    known = [(name, float(value)) for name, value in values if is_number(value)]
-    if not known:
+    """Plot one metric as a bar a name, the model first; None where the model has no number."""
+    if not (values and is_number(values[0][1])):
         return None
+    known = [(name, float(value)) for name, value in values if is_number(value)]
     bars, labels = _stacked([(name, value, 1 if row == 0 else 2) for row, (name, value) in enumerate(known)])
     return Plot(
         slug=slug,

@@ -132,7 +132,8 @@ class TestProgress:
             {"phase": "training", "loss": 1.0},
         ]
         written = "".join(json.dumps(line) + "\n" for line in lines)
-        (folder / "progress.jsonl").write_text(written + '{"phase": "training", "lo')
+        # Killed in the middle of a line, started again, and in the middle of one again.
+        (folder / "progress.jsonl").write_text('{"phase": "tr' + "\n" + written + '{"phase": "training", "lo')
 
         assert viewer.get(f"{LIST}{run.pk}/progress/").json() == {
             "id": str(run.pk),

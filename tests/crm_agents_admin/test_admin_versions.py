@@ -138,6 +138,26 @@ class TestModelCard:
         assert answer.status_code == 200
         assert "This version has no evaluation." in text_of(answer)
 
+    def test_what_could_not_be_measured_is_a_dash(
+        self, viewer: Client, agent: Agent, snapshot: Snapshot
+    ) -> None:
+        curves: dict[str, object] = {
+            "learning": [],
+            "roc": [],
+            "pr": [],
+            "calibration": [],
+            "histogram": [],
+            "confusion": None,
+        }
+        metrics = {"model": {"roc_auc": None, "brier": 0.2}, "baselines": {"base_rate": {"roc_auc": 0.5}}}
+        thin = make_version(agent, snapshot, number=4, evaluation={"metrics": metrics, "curves": curves})
+        text = text_of(viewer.get(page(thin)))
+
+        assert (
+            '<th scope="row">ROC-AUC</th><td class="crm-figure">–</td><td class="crm-figure crm-best">0.5000'
+        ) in text
+        assert "<figure" not in text
+
     def test_the_configuration_comes_from_the_artifact(
         self, viewer: Client, version: ModelVersion, agents_root: Path
     ) -> None:

@@ -21,7 +21,11 @@ def test_a_baseline_without_the_metric_has_no_bar() -> None:
 
     assert plot is not None
     assert len(plot.bars) == 1
-    assert comparison("m", "ROC-AUC", [("This version", None)]) is None
+
+
+def test_a_model_without_the_metric_is_not_compared() -> None:
+    assert comparison("m", "ROC-AUC", [("This version", None), ("Rule", 0.6)]) is None
+    assert comparison("m", "ROC-AUC", []) is None
 
 
 def test_only_zeros_are_bars_without_length() -> None:

@@ -45,6 +45,7 @@
         find("[data-status] .crm-badge").textContent = state.status_text;
         find("progress").value = state.percent;
         find(".crm-sparkline polyline").setAttribute("points", state.sparkline);
+        find(".crm-log").scrollTop = find(".crm-log").scrollHeight; // the newest line
         find("[data-log-card]").hidden = !state.log;
         find("[data-notice]").hidden = !state.notice;
         find("[data-notice] p").textContent = state.notice;
