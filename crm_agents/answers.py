@@ -43,7 +43,10 @@ def why_not_scored(agent: Agent) -> str:
     if moment is None:
         return why_nothing_is_live(agent)
     day = date_format(moment, "DATE_FORMAT")
-    return _("This customer was not yet known when the scores of %(day)s were made.") % {"day": day}
+    sentence = _(
+        "The scores of %(day)s do not cover this customer; one who came later is scored the next time."
+    )
+    return sentence % {"day": day}
 
 
 def latest_feedback(agent: Agent, customer_id: str) -> dict[str, dict[str, Any]]:

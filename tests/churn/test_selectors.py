@@ -75,7 +75,7 @@ def test_a_customer_who_came_after_the_scoring_is_told_apart() -> None:
     agent = publish("churn", ANSWERS)
     assert churn_for(agent, "new") == no_answer(
         "new",
-        "This customer was not yet known when the scores of Dec. 9, 2011 were made.",
+        "The scores of Dec. 9, 2011 do not cover this customer; one who came later is scored the next time.",
         as_of="2011-12-09T12:50:00+00:00",
         version=1,
     )

@@ -158,7 +158,9 @@ def test_who_is_new_to_the_scores_is_told_so(client: Client, manager: User) -> N
     publish("recommender", RECOMMENDED)
     client.force_login(manager)
     html = client.get(page_of("new")).content.decode()
-    sentence = "This customer was not yet known when the scores of Dec. 9, 2011 were made."
+    sentence = (
+        "The scores of Dec. 9, 2011 do not cover this customer; one who came later is scored the next time."
+    )
     assert html.count(sentence) == 2
     assert "No purchase of this customer is recorded, so there is no profile yet." in html
     assert "Nothing is recorded of this customer yet." in html

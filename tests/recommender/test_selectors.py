@@ -97,7 +97,11 @@ def test_the_popularity_fallback_is_labelled() -> None:
             "G",
             "The recommended products are no longer in the catalogue; the next scoring replaces them.",
         ),
-        ("new", "This customer was not yet known when the scores of Dec. 9, 2011 were made."),
+        (
+            "new",
+            "The scores of Dec. 9, 2011 do not cover this customer; "
+            "one who came later is scored the next time.",
+        ),
     ],
 )
 def test_an_empty_answer_states_its_reason(customer: str, note: str) -> None:
