@@ -6,7 +6,10 @@ class ThingAdmin(ExportMixin):
 """
 
 import csv
+import html
 import json
+import math
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 from decimal import Decimal
@@ -68,7 +71,7 @@ class ExportMixin(AnyModelAdmin):
             return None
         names = self._export_names(request)
         book = Workbook(write_only=True)
-        sheet = book.create_sheet(str(self.opts.verbose_name_plural)[:31])
+        sheet = book.create_sheet(re.sub(r"[\[\]:*?/\\]", " ", str(self.opts.verbose_name_plural))[:31])
         sheet.append([_cell(sheet, self._export_label(name)) for name in names])
         for row in self._export_rows(queryset, names):
             sheet.append([_cell(sheet, value) for value in row])
@@ -107,12 +110,12 @@ def as_text(value: Any) -> Any:
     if value is None:
         return ""
     if isinstance(value, bool | int | float | Decimal):
-        return value
+        return value if math.isfinite(value) else str(value)
     if isinstance(value, datetime):
         return timezone.localtime(value).isoformat() if timezone.is_aware(value) else value.isoformat()
     if isinstance(value, dict | list | tuple):
         return json.dumps(value, ensure_ascii=False, default=str)
-    return strip_tags(value) if isinstance(value, SafeString) else str(value)
+    return html.unescape(strip_tags(value)) if isinstance(value, SafeString) else str(value)
 
 
 def guarded(value: Any) -> Any:

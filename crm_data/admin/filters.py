@@ -25,7 +25,7 @@ class KindFilter(admin.SimpleListFilter):
         chosen = self.value()
         if chosen == OTHER:
             return queryset.exclude(kind__in=InteractionKind.values)
-        return queryset.filter(kind=chosen) if chosen else queryset
+        return queryset.filter(kind=chosen) if chosen in InteractionKind.values else queryset
 
 
 class OwnerFilter(admin.SimpleListFilter):

@@ -32,6 +32,8 @@ class ImportBatchAdmin(ReadOnlyAdmin):
 
     @admin.display(description=_("what was kept and dropped"))
     def report_table(self, batch: ImportBatch) -> SafeString:
+        if not batch.report:
+            return format_html("–")
         rows = ImportReport.from_json(batch.report).rows()
         cells = ((label, f"{count:,}", note) for label, count, note in rows)
         body = format_html_join("", "<tr><th scope=row>{}</th><td>{}</td><td>{}</td></tr>", cells)

@@ -61,12 +61,14 @@ def copy_interactions(
     }
     insert = _INSERT.format(**tables)
     stored = 0
-    with connections[using].cursor() as cursor:
+    connection = connections[using]
+    with connection.cursor() as cursor:
         # Foreign keys are checked part by part: queued until commit, they would fill the server's memory.
         cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
         cursor.execute(_CREATE)
         for frame in map(pl.read_parquet, paths):
-            with cursor.copy(_COPY) as copy:
+            # Only the usual cursor methods turn the driver's errors into Django's by themselves.
+            with connection.wrap_database_errors, cursor.copy(_COPY) as copy:
                 for piece in frame.iter_slices(50_000):
                     copy.write(piece.select(_STAGED).write_csv(include_header=False).encode())
             cursor.execute(insert, [changed_at])

@@ -47,6 +47,7 @@ class ImportOptions:
         _check_timezone(self.timezone)
         _check_currency(self.currency)
         _check_pattern(self.product_pattern)
+        _check_date_format(self.date_format)
         _check_text(self.encoding, self.delimiter)
 
 
@@ -73,6 +74,18 @@ def _check_pattern(pattern: str | None) -> None:
         raise ImportRefused(
             _("--product-pattern %(value)r is no regular expression: %(error)s")
             % {"value": pattern, "error": error}
+        ) from error
+
+
+def _check_date_format(form: str | None) -> None:
+    if form is None:
+        return
+    try:
+        pl.Series([""]).str.to_datetime(form, strict=False)
+    except pl.exceptions.PolarsError as error:
+        raise ImportRefused(
+            _("--date-format %(value)r is no form of a date, such as %(example)r.")
+            % {"value": form, "example": "%d/%m/%Y %H:%M"}
         ) from error
 
 

@@ -3,6 +3,7 @@
 import errno
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +16,7 @@ from crm_data.importing.errors import ImportRefused
 _PART_BYTES = 16 * 2**20  # of the plain CSV
 _MOST_PARTS = 512
 _GZIP_RATIO = 8
+_LEFT_SECONDS = 86_400
 
 
 def parts_for(path: Path) -> int:
@@ -64,6 +66,7 @@ def spilling(root: Path, parts: int) -> Iterator[Parts]:
     """Make a temporary folder below `root` for the `with` block. Raises ImportRefused if it cannot be."""
     try:
         root.mkdir(parents=True, exist_ok=True)
+        _remove_leftovers(root)
         folder = Path(tempfile.mkdtemp(prefix="import-", dir=root))
     except OSError as error:
         raise ImportRefused(_no_room(root, error)) from error
@@ -71,6 +74,13 @@ def spilling(root: Path, parts: int) -> Iterator[Parts]:
         yield Parts(folder, parts)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _remove_leftovers(root: Path) -> None:
+    """Remove folders of imports that were killed before they could."""
+    for folder in root.glob("import-*"):
+        if time.time() - folder.stat().st_mtime > _LEFT_SECONDS:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def write_parquet(frame: pl.DataFrame, path: Path) -> None:

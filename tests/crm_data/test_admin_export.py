@@ -136,6 +136,8 @@ def test_a_million_rows_would_not_be_held(
         ("\t=1", "'\t=1"),
         (" =1", "' =1"),
         ("a=1", "a=1"),
+        (float("nan"), "nan"),
+        (mark_safe("<b>Fish &amp; Chips</b>"), "Fish & Chips"),
     ],
 )
 def test_values_are_shown_plainly_and_never_run(value: Any, shown: Any) -> None:

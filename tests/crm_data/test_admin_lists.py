@@ -152,7 +152,9 @@ def test_a_search_does_not_show_foreign_interactions(rep: "User", shop: Any) -> 
     assert codes(signed_in(rep), INTERACTIONS, q="P1") == ["A1", "A2"]
 
 
-@pytest.mark.parametrize(("kind", "found"), [("purchase", 3), ("email", 3), ("call", 0), ("other", 1)])
+@pytest.mark.parametrize(
+    ("kind", "found"), [("purchase", 3), ("email", 3), ("call", 0), ("other", 1), ("no\0ne", 7)]
+)
 def test_interactions_are_filtered_by_kind(
     manager: "User", shop: dict[str, Customer], kind: str, found: int
 ) -> None:

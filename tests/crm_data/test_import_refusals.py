@@ -193,6 +193,10 @@ def test_a_file_of_which_no_row_can_be_used_is_refused(sales: Sales, agents_root
             "--timezone 'Europe/Lodnon' is unknown; give a name such as Europe/London.",
         ),
         ({"currency": "pounds"}, "--currency 'pounds' is no ISO code such as GBP or EUR."),
+        (
+            {"date_format": "%d/%m/%Y %H"},
+            "--date-format '%d/%m/%Y %H' is no form of a date, such as '%d/%m/%Y %H:%M'.",
+        ),
         ({"delimiter": ";;"}, "--delimiter ';;' must be one character, such as , or ;."),
         (
             {"encoding": "utf-16"},

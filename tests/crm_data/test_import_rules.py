@@ -51,6 +51,25 @@ def test_times_are_read_in_the_time_zone_of_the_file(sales: Sales) -> None:
     assert Interaction.objects.get().at == datetime(2011, 7, 1, 8, 0, tzinfo=UTC)
 
 
+@pytest.mark.parametrize(
+    ("text", "hour"),
+    [
+        ("2011-07-01T09:00:00Z", 9),
+        ("2011-07-01T09:00:00+03:00", 6),
+        ("2011-07-01 09:00:00.250", 9),
+        ("2011-07-01T09:00:00", 9),
+        ("2011-07-01 09:00", 9),
+        ("2011-07-01", 0),
+    ],
+)
+def test_iso_forms_of_times_are_tried(sales: Sales, text: str, hour: int) -> None:
+    columns = {"customer": "Customer ID", "product": "StockCode", "quantity": "Quantity", "at": "InvoiceDate"}
+
+    import_transactions(sales({"at": text}), ImportOptions(columns=columns))
+
+    assert Interaction.objects.get().at.replace(microsecond=0) == datetime(2011, 7, 1, hour, tzinfo=UTC)
+
+
 def test_a_time_that_the_clock_skipped_is_a_bad_date(sales: Sales) -> None:
     report = import_transactions(sales({"at": "2011-03-27 01:30:00"}, {}, {"product": "22423"}))
 

@@ -1,5 +1,6 @@
 """All or nothing, once and only once, and what is there stays as it is."""
 
+import os
 from decimal import Decimal
 from pathlib import Path
 
@@ -182,6 +183,29 @@ def test_postgresql_is_filled_by_copy_and_others_by_bulk_create(sales: Sales) ->
     staged = [sql for sql in statements if "crm_data_staging" in sql]
     assert copying.can_copy("default") == (connection.vendor == "postgresql")
     assert bool(staged) == (connection.vendor == "postgresql")
+
+
+def test_a_failure_of_copy_itself_is_told_like_any_other(
+    sales: Sales, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if connection.vendor != "postgresql":
+        return
+    monkeypatch.setattr(copying, "_COPY", copying._COPY.replace("basket", "bascet"))
+
+    with pytest.raises(ImportRefused, match=r"The database refused the import \(column .bascet. of relation"):
+        import_transactions(sales({}))
+    assert (Interaction.objects.count(), ImportBatch.objects.count()) == (0, 0)
+
+
+def test_folders_that_a_killed_import_left_are_removed(sales: Sales, agents_root: Path) -> None:
+    old, young = agents_root / "imports" / "import-old", agents_root / "imports" / "import-young"
+    for folder in (old, young):
+        folder.mkdir(parents=True)
+    os.utime(old, (0, 0))
+
+    import_transactions(sales({}))
+
+    assert [entry.name for entry in (agents_root / "imports").iterdir()] == ["import-young"]
 
 
 def test_progress_goes_through_its_phases(sales: Sales) -> None:
