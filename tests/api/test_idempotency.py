@@ -1,7 +1,10 @@
 import datetime as dt
+import threading
+import time
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.utils import timezone
 
 from crm_agents.models import Feedback, IdempotentRequest
@@ -106,3 +109,36 @@ def test_a_write_that_was_taken_over_is_undone(
     monkeypatch.setattr(module, "give_feedback", slow)
     assert send(api, "k1").status_code == 409
     assert not Feedback.objects.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_at_the_same_moment_write_once(
+    api: Any, live_recommender: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from crm_agents.api import feedback as module
+
+    entered, give = threading.Event(), module.give_feedback
+
+    def slow(*args: Any, **kwargs: Any) -> Feedback:
+        entered.set()
+        time.sleep(0.5)
+        return give(*args, **kwargs)
+
+    def first() -> None:
+        try:
+            answers.append(send(api, "k1"))
+        finally:
+            connection.close()
+
+    monkeypatch.setattr(module, "give_feedback", slow)
+    answers: list[Any] = []
+    thread = threading.Thread(target=first)
+    thread.start()
+    assert entered.wait(10)
+    second = send(api, "k1")
+    thread.join(20)
+    assert answers[0].status_code == 201
+    # PostgreSQL shows the claim at once; SQLite lets the second writer wait for the first one's answer.
+    assert second.status_code == 409 or second.headers["Idempotent-Replayed"] == "true"
+    assert Feedback.objects.count() == 1
+    assert send(api, "k1").json() == answers[0].json()
