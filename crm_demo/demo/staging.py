@@ -17,7 +17,7 @@ from crm_data.conf import root
 from crm_data.models import Customer, Product
 from crm_demo.demo.options import DemoOptions, DemoRefused
 from crm_demo.services.filling import fill
-from crm_demo.services.users import DEMO_MANAGER, DEMO_REPS, make_manager, make_rep
+from crm_demo.services.users import DEMO_MANAGER, DEMO_REPS, make_manager, make_rep, sales_reps
 from crm_demo.simulator import ShopSpec
 from handoff.files import write_json
 
@@ -96,7 +96,7 @@ def _people() -> list[Login]:
 
 
 def _fill(options: DemoOptions, folder: Path, say: Say) -> None:
-    reps = [make_rep(name, password=None) for name in DEMO_REPS]
+    reps = sales_reps(len(DEMO_REPS))
     if options.data is None:
         say(f"Simulating two years of a shop with {options.customers:,} customers …")
         spec = ShopSpec(customers=options.customers, seed=options.seed)
