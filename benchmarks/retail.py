@@ -1,11 +1,11 @@
 """Online Retail II (UCI 502) as a dataset folder, straight through polars."""
 
-import os
 import sys
 from pathlib import Path
 
 import polars as pl
 
+from benchmarks.report import data_folder
 from handoff.dataset import (
     CUSTOMERS,
     MARKET,
@@ -19,11 +19,6 @@ from handoff.dataset import (
 
 FILE = "online_retail_II.csv.gz"
 PRODUCT = r"^\d{5}[A-Z]{0,2}$"
-
-
-def data_folder() -> Path:
-    """Return the folder of the public files, named by CRM_DATA_DIR."""
-    return Path(os.environ.get("CRM_DATA_DIR", "../shared/data"))
 
 
 def read_rows(path: Path | None = None) -> pl.DataFrame:

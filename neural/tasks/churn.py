@@ -76,7 +76,7 @@ class Churn(Task):
         horizon = float(self.world.config.horizon_days)
         width = horizon / self.bins
         wait = self.table.counter.next_order(queries)
-        seen = np.minimum(horizon, until - queries.time)  # days observed after the query
+        seen = np.clip(until - queries.time, 0.0, horizon)  # days observed after the query
         bought = wait < seen
         week = np.where(bought, np.minimum(np.floor(np.where(bought, wait, 0) / width), self.bins - 1), -1)
         observed = np.where(bought, week + 1, np.floor(seen / width + 1e-9))

@@ -1,0 +1,35 @@
+"""Churn on Online Retail II: no purchase in 90 days by a customer active in the last 365.
+
+    python -m benchmarks.churn [--quick]
+
+Hyper-parameters were chosen on windows before 2011-09-09.
+"""
+
+from benchmarks.fine_tuning import compare, parse, retail_dataset
+
+CUTOFFS = ("2011-03-09", "2011-06-09", "2011-09-09")
+FIGURES = ("roc_auc", "pr_auc", "brier", "ece", "accuracy", "lift@10")
+CONFIG = {
+    "agent": "churn",
+    "task": "churn",
+    "horizon_days": 90,
+    "active_days": 365,
+    "baselines": ["recency_rule", "base_rate"],
+}
+
+
+def main() -> None:
+    arguments = parse(__doc__)
+    with retail_dataset() as dataset:
+        compare(
+            dataset,
+            CONFIG,
+            cutoffs=arguments.cutoffs or (CUTOFFS[-1:] if arguments.quick else CUTOFFS),
+            backbones=["transformer"] if arguments.quick else arguments.backbones,
+            seeds=arguments.seeds,
+            figures=FIGURES,
+        )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,82 @@
+"""Run `python -m neural train` on Online Retail II and report its figures beside the baselines'."""
+
+import argparse
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from benchmarks.report import report
+from benchmarks.retail import read_rows, write_dataset
+from handoff.config import BACKBONES, TrainingConfig
+from handoff.files import read_json
+
+DATA = "Online Retail II (UCI 502), clean lines, product codes"
+
+
+def parse(description: str | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("--quick", action="store_true", help="one cut-off, transformer only")
+    parser.add_argument("--seeds", type=int, default=1, help="repeat with so many seeds")
+    parser.add_argument("--backbones", nargs="+", default=list(BACKBONES), choices=BACKBONES)
+    parser.add_argument("--cutoffs", nargs="+", help="ISO dates instead of the usual ones")
+    return parser.parse_args()
+
+
+@contextmanager
+def retail_dataset() -> Iterator[Path]:
+    """The file as a dataset folder, removed afterwards."""
+    rows = read_rows()
+    with tempfile.TemporaryDirectory() as folder:
+        write_dataset(Path(folder) / "dataset", rows)
+        yield Path(folder) / "dataset"
+
+
+def measure(dataset: Path, values: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, float]]:
+    """Train once in a process of its own; return its evaluation and what it cost."""
+    with tempfile.TemporaryDirectory() as folder:
+        run = Path(folder)
+        TrainingConfig.from_mapping({**values, "dataset": str(dataset)}).write(run)
+        before, clock = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
+        subprocess.run([sys.executable, "-m", "neural", "train", str(run)], check=True)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        cost = {
+            "cpu_seconds": round(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, 1),
+            "wall_seconds": round(time.monotonic() - clock, 1),
+            "peak_mb": after.ru_maxrss // 1024,  # of the largest child so far
+        }
+        return read_json(run / "evaluation.json"), cost
+
+
+def compare(
+    dataset: Path,
+    values: Mapping[str, Any],
+    *,
+    cutoffs: Sequence[str],
+    backbones: Sequence[str],
+    seeds: int,
+    figures: Sequence[str],
+) -> None:
+    """Print a line for every cut-off, model, baseline and figure."""
+    for cutoff in cutoffs:
+        printed = False
+        for backbone in backbones:
+            for seed in range(seeds):
+                config = {**values, "test_cutoff": cutoff, "backbone": backbone, "seed": seed}
+                record, cost = measure(dataset, config)
+                shared = {"data": DATA, "split": f"cut-off {cutoff}", "customers": record["counts"]["test"]}
+                for name, found in [] if printed else record["metrics"]["baselines"].items():
+                    _lines(values["agent"], found, figures, model=name, **shared)
+                printed = True
+                extra = {**shared, **cost, "seconds": record["seconds"], "seed": seed}
+                _lines(values["agent"], record["metrics"]["model"], figures, model=backbone, **extra)
+
+
+def _lines(agent: str, found: Mapping[str, Any], figures: Sequence[str], **extra: Any) -> None:
+    for name in figures:
+        report(figure=f"{agent} {name}", value=found[name], unit="share", **extra)
