@@ -16,6 +16,7 @@ def trait_words(traits: Traits) -> dict[str, str]:
         "spent": _with_year(_money(traits.spent, traits), _money(traits.spent_last_year, traits)),
         "average": _money(traits.average_basket, traits),
         "returns": _returns(traits),
+        "different": number(traits.products),
         "categories": _favourites(traits.favourite_categories),
         "products": _favourites(traits.favourite_products),
     }

@@ -18,7 +18,7 @@ TRAITS = Traits(
     average_basket=30.0,
     returns=1,
     returned=20.0,
-    products=3,
+    products=2546,
     favourite_categories=(Favourite("Kitchen", 3), Favourite("Christmas", 2)),
     favourite_products=(Favourite("Cake stand", 3),),
     interactions={},
@@ -33,6 +33,7 @@ def test_traits_in_words() -> None:
         "spent": "1,120.50 GBP, of which 69.50 GBP in the last 365 days",
         "average": "30.00 GBP",
         "returns": "1 return worth 20.00 GBP",
+        "different": "2,546",
         "categories": "Kitchen (3), Christmas (2)",
         "products": "Cake stand (3)",
     }
