@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.utils import timezone
 
 from crm_agents.models import Agent, Leased
 from crm_agents.services import waking
@@ -22,7 +23,7 @@ def woken(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     def publish(connection: object, rows: list[Leased]) -> None:
         ids.extend(str(row.pk) for row in rows)
         for row in rows:
-            type(row)._default_manager.filter(pk=row.pk).update(woken_at=waking.timezone.now(), notice="")
+            type(row)._default_manager.filter(pk=row.pk).update(woken_at=timezone.now(), notice="")
 
     monkeypatch.setattr(waking, "_publish", publish)
     return ids

@@ -13,7 +13,7 @@ from crm_agents.services.execution import execute_run
 from crm_agents.services.runs import cancel_run, start_run
 from crm_agents.services.sweeping import sweep
 from crm_data.models import Snapshot
-from crm_data.services.snapshots import SnapshotError
+from crm_data.services.snapshots import SnapshotError, build_snapshot
 from handoff.artifact import check_artifact
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -153,10 +153,9 @@ def test_a_cancelled_run_leaves_no_version(
     run: TrainingRun, stub: Stub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stub(seconds=60)
-    build = execution.build_snapshot
 
     def build_and_cancel(*args: Any, **kwargs: Any) -> Snapshot:
-        snapshot = build(*args, **kwargs)
+        snapshot = build_snapshot(*args, **kwargs)
         cancel_run(run)
         return snapshot
 

@@ -1,4 +1,3 @@
-from celery.schedules import schedule
 from django.conf import settings
 
 from crm_site.celery import app
@@ -25,4 +24,4 @@ def test_stranded_work_is_looked_for_all_the_time() -> None:
     entry = settings.CELERY_BEAT_SCHEDULE["Heal stranded work"]
 
     assert entry["task"] == "crm_agents.tasks.sweep"
-    assert schedule(entry["schedule"]).run_every.total_seconds() == 15.0
+    assert entry["schedule"] == 15.0

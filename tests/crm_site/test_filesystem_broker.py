@@ -105,7 +105,7 @@ def test_queues_do_not_take_each_others_messages(options: dict[str, Any]) -> Non
 
 def test_a_binding_is_kept_once_and_removed_with_its_queue(options: dict[str, Any]) -> None:
     with Connection("folder://localhost/", transport_options=options) as connection:
-        channel = connection.channel()
+        channel: Any = connection.channel()
         channel._queue_bind("news", "a", "", "first")
         channel._queue_bind("news", "a", "", "second")
         channel._queue_bind("news", "a", "", "first")
