@@ -25,6 +25,8 @@ from crm_data.models import ImportBatch, Interaction
 from crm_data.selectors import get_source
 from handoff.files import sha256_of
 
+_LEAST_KEPT = 0.01  # of the rows; a file of which less can be used was not understood
+
 # phase ("reading" | "sorting" | "storing"), done, of
 OnProgress = Callable[[str, int, int], None]
 
@@ -109,8 +111,8 @@ def _sort(parts: Parts, options: ImportOptions, report: ImportReport, tell: OnPr
                 gathered.add(settled.purchases)
                 _keep(parts, part, settled, options, report)
         tell("sorting", part + 1, parts.count)
-    if not report.kept:
-        raise ImportRefused(_nothing_kept(report))
+    if report.kept < max(1, _LEAST_KEPT * report.rows_read):
+        raise ImportRefused(_hardly_any_kept(report))
     return gathered
 
 
@@ -177,13 +179,15 @@ def _clock(report: ImportReport, started: float) -> None:
     report.rows_per_second = round(report.rows_read / max(report.seconds, 0.01), 1)
 
 
-def _nothing_kept(report: ImportReport) -> str:
+def _hardly_any_kept(report: ImportReport) -> str:
     worst = max(report.dropped, key=lambda reason: report.dropped[reason].rows)
     item = report.dropped[worst]
     return _(
-        "None of the %(read)d rows of %(file)s can be used. Most often: %(reason)s (%(rows)d rows, first in "
+        "Only %(kept)d of the %(read)d rows of %(file)s can be used, so the columns seem wrong. "
+        "Most often: %(reason)s (%(rows)d rows, first in "
         "line %(line)s). Check --map, --product-pattern and --date-format."
     ) % {
+        "kept": report.kept,
         "read": report.rows_read,
         "file": report.file,
         "reason": REASONS[worst],

@@ -180,9 +180,14 @@ def test_a_column_that_is_mostly_unreadable_is_refused_at_the_end(sales: Sales, 
 def test_a_file_of_which_no_row_can_be_used_is_refused(sales: Sales, agents_root: Path) -> None:
     path = sales({"customer": ""}, {"product": "POST"}, {"customer": "", "invoice": "3"})
     assert refusal(path, agents_root) == (
-        "None of the 3 rows of sales.csv can be used. Most often: no customer (2 rows, first in line 2). "
-        "Check --map, --product-pattern and --date-format."
+        "Only 0 of the 3 rows of sales.csv can be used, so the columns seem wrong. "
+        "Most often: no customer (2 rows, first in line 2). Check --map, --product-pattern and --date-format."
     )
+
+
+def test_a_file_of_which_hardly_a_row_can_be_used_is_refused(sales: Sales, agents_root: Path) -> None:
+    path = sales({}, *({"customer": "", "invoice": str(number)} for number in range(100)))
+    assert refusal(path, agents_root).startswith("Only 1 of the 101 rows of sales.csv can be used")
 
 
 @pytest.mark.parametrize(
