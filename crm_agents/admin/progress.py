@@ -27,7 +27,8 @@ def run_progress(run: TrainingRun, folder: Path) -> dict[str, Any]:
     """Return the state of a run as JSON values; `folder` is its run folder, which need not exist."""
     progress = run.progress
     step, of = progress.get("step", 0), progress.get("of", 0)
-    loss, metrics = progress.get("loss"), progress.get("metrics", {})
+    lines = _tail(folder / "progress.jsonl")
+    loss, metrics = progress.get("loss"), _newest_metrics(progress, lines)
     tone, status_text = status_words(run)
     return {
         "id": str(run.pk),
@@ -51,19 +52,22 @@ def run_progress(run: TrainingRun, folder: Path) -> dict[str, Any]:
             {"name": name, "label": metric_label(name), "text": figure(metrics[name])}
             for name in in_order(metrics)
         ],
-        "sparkline": sparkline(losses(folder)),
+        "sparkline": sparkline(_losses(lines)),
         "notice": run.notice,
         "log": run.log_tail,
     }
 
 
-def losses(folder: Path) -> list[float]:
-    """Return the losses of the newest phase that has any, from the end of `progress.jsonl`."""
-    lines = [line for line in _tail(folder / "progress.jsonl") if line.get("loss") is not None]
-    if not lines:
-        return []
-    phase = lines[-1].get("phase")
-    return [line["loss"] for line in lines if line.get("phase") == phase]
+def _losses(lines: list[dict[str, Any]]) -> list[float]:
+    """Return the losses of the newest phase that has any."""
+    known = [line for line in lines if line.get("loss") is not None]
+    return [line["loss"] for line in known if line.get("phase") == known[-1].get("phase")]
+
+
+def _newest_metrics(progress: dict[str, Any], lines: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return the metrics that were measured last; most lines of progress carry none."""
+    measured = (line["metrics"] for line in [progress, *reversed(lines)] if line.get("metrics"))
+    return next(measured, {})
 
 
 def _stages(run: TrainingRun) -> list[dict[str, str]]:

@@ -164,6 +164,19 @@ class TestProgress:
             "log": "epoch 1 done",
         }
 
+    def test_metrics_stay_until_newer_ones_are_measured(
+        self, viewer: Client, run: TrainingRun, agents_root: Path
+    ) -> None:
+        TrainingRun.objects.filter(pk=run.pk).update(progress={"phase": "training", "step": 5, "of": 10})
+        folder = agents_root / "runs" / str(run.pk)
+        folder.mkdir(parents=True)
+        lines = [{"metrics": {"brier": 0.3}}, {"metrics": {"brier": 0.2}}, {"loss": 1.0, "metrics": {}}]
+        (folder / "progress.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+
+        assert viewer.get(f"{LIST}{run.pk}/progress/").json()["metrics"] == [
+            {"name": "brier", "label": "Brier score", "text": "0.2000"}
+        ]
+
     def test_a_run_that_has_not_begun_has_nothing_to_say_yet(self, viewer: Client, agent: Agent) -> None:
         run = TrainingRun.objects.create(agent=agent)
         state = viewer.get(f"{LIST}{run.pk}/progress/").json()
