@@ -9,7 +9,6 @@ from csp.constants import NONE, SELF
 from django.utils.translation import gettext_lazy as _
 
 from crm_agents.api.description import DESCRIPTION
-
 from crm_site.filesystem_broker import transport_options
 
 BASE_DIR = Path(__file__).resolve().parent.parent

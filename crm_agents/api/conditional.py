@@ -11,14 +11,15 @@ from rest_framework.response import Response
 from crm_agents.models import Agent
 
 
-def conditional(request: Request, response: Response, agent: Agent) -> Response:
+def conditional(request: Request, response: Response, *agents: Agent) -> Response:
     """Return `response` with its ETag, or 304 where the client's `If-None-Match` names it.
 
     The tag changes with every published set of scores and with whatever else is in the answer: names
     of the CRM, feedback, the reader's language. Caches must ask each time, since what a user may see
     can change at any time.
     """
-    seen = hashlib.sha256(f"{agent.live_scoring_id}\n".encode())
+    live = " ".join(str(agent.live_scoring_id) for agent in agents)
+    seen = hashlib.sha256(f"{live}\n".encode())
     seen.update(JSONRenderer().render(response.data))
     response["ETag"] = quote_etag(seen.hexdigest()[:32])
     patch_cache_control(response, private=True, no_cache=True)

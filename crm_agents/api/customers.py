@@ -9,9 +9,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from crm_agents.api.base import ApiView
+from crm_agents.api.conditional import conditional
 from crm_agents.api.paging import CursorPaging, PageQuery
 from crm_agents.api.permissions import VIEW_SCORES
-from crm_agents.api.schema import answered, describe
+from crm_agents.api.schema import ETAG, IF_NONE_MATCH, NOT_MODIFIED, answered, describe
 from crm_agents.recipes import providers, recipes
 from crm_agents.services.agents import get_agent
 from crm_data.selectors import CustomerRecord, visible_customers
@@ -84,19 +85,24 @@ class CustomerDetailView(ApiView):
     required_permissions = {"GET": VIEW_SCORES}
     tag = "customers"
 
-    @describe("One customer, with every agent's answer in short", responses={200: CustomerDetailSerializer})
+    @describe(
+        "One customer, with every agent's answer in short",
+        parameters=[IF_NONE_MATCH, ETAG],
+        responses={200: CustomerDetailSerializer, 304: NOT_MODIFIED},
+    )
     def get(self, request: Request, customer_id: str) -> Response:
         customer = self.customer(customer_id)
-        return Response({**_record(customer), **self._summaries(customer.id)})
-
-    def _summaries(self, customer_id: str) -> dict[str, Any]:
-        agents = [(recipe, get_agent(recipe.name, tenant=self.tenant)) for recipe in recipes()]
-        return {
+        agents = {recipe: get_agent(recipe.name, tenant=self.tenant) for recipe in recipes()}
+        body = {
+            **_record(customer),
             "profile": {
-                provider.name: provider.customer_summary(self.tenant, customer_id) for provider in providers()
+                provider.name: provider.customer_summary(self.tenant, customer.id) for provider in providers()
             },
-            "agents": {recipe.name: recipe.customer_summary(agent, customer_id) for recipe, agent in agents},
+            "agents": {
+                recipe.name: recipe.customer_summary(agents[recipe], customer.id) for recipe in agents
+            },
         }
+        return conditional(request, Response(body), *agents.values())
 
 
 def _record(customer: CustomerRecord) -> dict[str, Any]:

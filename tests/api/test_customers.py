@@ -3,6 +3,7 @@ from typing import Any
 import pytest
 
 from crm_data.models import Customer
+from tests.published import publish
 
 
 def test_a_rep_lists_own_customers_only(api: Any, customers: Any) -> None:
@@ -120,3 +121,15 @@ def test_a_foreign_customer_and_none_at_all_get_the_same_answer(api: Any, custom
         "instance": "/api/v1/customers/X9/",
         "errors": [],
     }
+
+
+def test_an_unchanged_customer_is_not_sent_twice(
+    api: Any, customers: Any, live_churn: Any, live_recommender: Any
+) -> None:
+    url = "/api/v1/customers/C1/"
+    tag = api.get(url).headers["ETag"]
+    assert api.get(url, headers={"If-None-Match": tag}).status_code == 304
+    publish("churn", {"C1": (0.3, {"reasons": []})})
+    again = api.get(url, headers={"If-None-Match": tag})
+    assert again.status_code == 200
+    assert again.json()["agents"]["churn"]["probability"] == 0.3
