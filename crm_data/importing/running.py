@@ -198,8 +198,9 @@ def _hardly_any_kept(report: ImportReport) -> str:
 
 def _database_message(report: ImportReport, error: DatabaseError) -> str:
     text = " ".join(str(error).split())
-    if isinstance(error, IntegrityError) and ImportBatch._meta.db_table in text:
-        return _("%(file)s is being imported by someone else at this moment.") % {"file": report.file}
+    names = (ImportBatch._meta.db_table, *(item.name for item in ImportBatch._meta.constraints))
+    if isinstance(error, IntegrityError) and any(name in text for name in names):
+        return _("%(file)s was imported by someone else at this very moment.") % {"file": report.file}
     if any(words in text for words in ("disk is full", "No space left", "could not extend file")):
         return _(
             "The database's disk is full (%(error)s). Make room and import again; nothing was stored."

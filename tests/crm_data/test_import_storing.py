@@ -185,6 +185,19 @@ def test_postgresql_is_filled_by_copy_and_others_by_bulk_create(sales: Sales) ->
     assert bool(staged) == (connection.vendor == "postgresql")
 
 
+def test_of_two_imports_of_one_file_at_once_the_second_is_refused(
+    sales: Sales, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = sales({})
+    import_transactions(path)
+    monkeypatch.setattr("crm_data.importing.running._earlier", lambda *_args, **_kwargs: None)
+
+    with pytest.raises(ImportRefused) as refused:
+        import_transactions(path)
+    assert str(refused.value) == "sales.csv was imported by someone else at this very moment."
+    assert (Interaction.objects.count(), ImportBatch.objects.count()) == (1, 1)
+
+
 def test_a_failure_of_copy_itself_is_told_like_any_other(
     sales: Sales, monkeypatch: pytest.MonkeyPatch
 ) -> None:
