@@ -34,6 +34,13 @@ class ProgressWriter:
         self._interval = interval
         self._last: Progress | None = None
         self._phase_started = time.time()
+        self._end_half_line()
+
+    def _end_half_line(self) -> None:
+        """Keep apart what an earlier attempt was killed in the middle of, and what follows."""
+        if self._path.exists() and self._path.read_bytes()[-1:] not in (b"", b"\n"):
+            with self._path.open("a", encoding="utf-8") as file:
+                file.write("\n")
 
     def write(
         self,
@@ -56,7 +63,10 @@ class ProgressWriter:
 
 
 class ProgressReader:
-    """Yields the lines that were added since the last call; a half-written last line waits."""
+    """Yields the lines that were added since the last call.
+
+    A half-written last line waits; one that a killed attempt left for good is passed over.
+    """
 
     def __init__(self, folder: Path) -> None:
         self._path = folder / "progress.jsonl"
@@ -71,7 +81,10 @@ class ProgressReader:
                 if not line.endswith(b"\n"):
                     break
                 self._offset += len(line)
-                yield Progress(**json.loads(line))
+                try:
+                    yield Progress(**json.loads(line))
+                except (ValueError, TypeError):
+                    continue
 
     def skip_to_end(self) -> None:
         """Start after what an earlier attempt wrote."""

@@ -39,6 +39,20 @@ def test_a_half_written_line_waits_for_its_other_half(tmp_path: Path) -> None:
     assert steps(reader) == [("training", 1)]
 
 
+def test_the_line_a_killed_attempt_left_half_written_is_passed_over(tmp_path: Path) -> None:
+    ProgressWriter(tmp_path).write("training", 1, 10)
+    path = tmp_path / "progress.jsonl"
+    line = path.read_bytes()
+    path.write_bytes(line + line[:20])
+    late = ProgressReader(tmp_path)
+    late.skip_to_end()
+
+    ProgressWriter(tmp_path).write("training", 2, 10)
+
+    assert steps(ProgressReader(tmp_path)) == [("training", 1), ("training", 2)]
+    assert steps(late) == [("training", 2)]
+
+
 def test_a_new_attempt_starts_after_what_an_earlier_one_wrote(tmp_path: Path) -> None:
     reader = ProgressReader(tmp_path)
     reader.skip_to_end()
