@@ -13,7 +13,8 @@ from crm_agents.api.idempotency import idempotent
 from crm_agents.api.paging import CursorPaging, PageQuery
 from crm_agents.api.permissions import PROMOTE_VERSION, VIEW_SCORES
 from crm_agents.api.problems import Problem, conflict
-from crm_agents.api.runs import RunSerializer, accepted, cannot_score
+from crm_agents.api.run_answers import RunSerializer
+from crm_agents.api.runs import accepted, cannot_score
 from crm_agents.api.schema import ACCEPTED_HEADERS, IDEMPOTENCY_KEY, describe, sent
 from crm_agents.api.validation import StrictSerializer
 from crm_agents.models import ModelVersion
