@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+from django.db import close_old_connections
+
 from crm_agents.folders import run_folder
 from crm_agents.jsonable import storable
 from crm_agents.models import RunStatus, TrainingRun
@@ -38,6 +40,15 @@ def execute_run(run_id: UUID | str) -> None:
         return
     run = TrainingRun.objects.select_related("agent", "snapshot", "started_by").get(pk=run_id)
     settle(lease, partial(_train, run, lease), partial(_fail, run, lease))
+    tidy_run_folder(run)
+
+
+def tidy_run_folder(run: TrainingRun) -> None:
+    """Once a run has ended, remove what only resuming it would need."""
+    run.refresh_from_db(fields=["status"])
+    if not run.is_active:
+        for leftover in ("checkpoints", "artifact"):
+            shutil.rmtree(run_folder(run) / leftover, ignore_errors=True)
 
 
 def _train(run: TrainingRun, lease: Lease, keeper: Keeper) -> None:
@@ -52,8 +63,6 @@ def _train(run: TrainingRun, lease: Lease, keeper: Keeper) -> None:
             raise ChildFailed(outcome.message)
         keeper.check()
         keep_version(run, lease, folder, log_tail=tail(folder / LOG))
-        for leftover in ("checkpoints", "artifact"):
-            shutil.rmtree(folder / leftover, ignore_errors=True)
 
 
 def _prepare(run: TrainingRun, lease: Lease, keeper: Keeper, folder: Path) -> None:
@@ -83,6 +92,7 @@ def _supervise(folder: Path, keeper: Keeper) -> Outcome:
             keeper.note(**_news(lines[-1]), log_tail=tail(log))
 
     code = run_child(["train", str(folder)], log=log, watch=watch)
+    close_old_connections()  # idle while the trainer worked, for hours perhaps
     keeper.flush()
     return Outcome.read(folder) or Outcome("failed", explain_exit(code, tail(log)))
 

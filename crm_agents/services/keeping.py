@@ -6,7 +6,7 @@ import time
 from types import TracebackType
 from typing import Any, Self
 
-from django.db import DatabaseError, connection
+from django.db import Error, connection
 
 from crm_agents.services.leases import CancelRequested, Lease, LeaseLost
 from crm_data.conf import setting
@@ -78,7 +78,7 @@ class Keeper:
                 self._problem = CancelRequested()
         except LeaseLost as lost:
             self._problem = lost
-        except DatabaseError:
+        except Error:
             logger.exception("Could not write to %s; trying again.", self._lease.pk)
             with self._guard:
                 self._news = {**news, **self._news}

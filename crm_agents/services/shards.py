@@ -5,7 +5,7 @@ from functools import partial
 from pathlib import Path
 from uuid import UUID
 
-from django.db import transaction
+from django.db import close_old_connections, transaction
 from django.utils import timezone
 
 from crm_agents.folders import artifact_folder, artifact_root, score_file
@@ -72,6 +72,7 @@ def _infer(shard: ScoringShard, keeper: Keeper) -> Path:
     arguments = ["score", str(artifact), str(snapshot_folder(scoring.snapshot)), "--root", str(root())]
     arguments += ["--shard", str(shard.shard), "--as-of", scoring.as_of.isoformat(), "--out", str(path)]
     code = run_child(arguments, log=log, watch=keeper.check)
+    close_old_connections()  # idle while the scorer worked
     if code != 0:
         raise ChildFailed(explain_exit(code, tail(log)))
     return path

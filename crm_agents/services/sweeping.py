@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 
 from crm_agents.folders import run_folder
 from crm_agents.models import Leased, RunStatus, ScoringShard, TrainingRun
-from crm_agents.services.execution import LOG
+from crm_agents.services.execution import LOG, tidy_run_folder
 from crm_agents.services.leases import ENDED, WORKING_STATES
 from crm_agents.services.shards import fail_shard
 from crm_agents.services.supervision import tail
@@ -55,6 +55,8 @@ def _end(row: Leased, status: RunStatus, error: str) -> bool:
     if isinstance(row, TrainingRun):
         values["log_tail"] = tail(run_folder(row) / LOG)
     changed = _change(row, **values)
+    if changed and isinstance(row, TrainingRun):
+        tidy_run_folder(row)
     if changed and isinstance(row, ScoringShard) and status == RunStatus.FAILED:
         fail_shard(row, None, error)
     return changed

@@ -166,6 +166,7 @@ def test_a_cancelled_run_leaves_no_version(
     assert (run.status, run.lease_owner) == (RunStatus.CANCELLED, None)
     assert ModelVersion.objects.count() == 0
     assert not (run_folder(run) / "outcome.json").exists()
+    assert not (run_folder(run) / "checkpoints").exists()
 
 
 def test_a_run_that_another_worker_has_is_left_alone(run: TrainingRun) -> None:

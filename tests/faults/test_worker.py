@@ -1,6 +1,9 @@
 """What a real worker process survives. The trainer is a stub: these tests are about the life around it."""
 
 import os
+import subprocess
+import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,7 +14,7 @@ from crm_agents.models import Agent, AuditEntry, ModelVersion, RunStatus, Scorin
 from crm_agents.selectors import live_scores
 from crm_agents.services.runs import cancel_run, start_run
 from crm_agents.services.scoring import start_scoring
-from tests.worker import WorkerProcess, wait_for
+from tests.worker import REPOSITORY, WorkerProcess, surroundings, wait_for
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.worker]
 
@@ -146,6 +149,42 @@ def test_a_scoring_with_a_failed_shard_publishes_nothing(
     agent.refresh_from_db()
     assert sorted(live_scores(agent).values_list("pk", "score")) == before
     assert {score for _, score in before} == {0.5}
+
+
+def train_command(**environment: str) -> "subprocess.Popen[str]":
+    """Start a run from a process of its own, as a person at a shell does."""
+    return subprocess.Popen(
+        [sys.executable, "manage.py", "agent", "train", "recommender"],
+        cwd=REPOSITORY,
+        env={**os.environ, **surroundings(), **environment},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def test_simultaneous_starts_give_one_run(agent: Agent) -> None:
+    commands = [train_command() for _ in range(3)]
+    answers = [command.communicate(timeout=60)[0] for command in commands]
+
+    assert sorted(command.returncode for command in commands) == [0, 1, 1]
+    assert sum("recommender already has an active run" in answer for answer in answers) == 2
+    assert TrainingRun.objects.count() == 1
+
+
+def test_a_run_started_while_the_queue_is_down_is_done_later(
+    agent: Agent, stub: Stub, tmp_path: Path
+) -> None:
+    started = time.monotonic()
+    command = train_command(CELERY_BROKER_URL="redis://127.0.0.1:1/0")
+    answer = command.communicate(timeout=60)[0]
+
+    assert command.returncode == 0
+    assert "is queued. The queue cannot be reached. The work is stored and starts once it can." in answer
+    assert time.monotonic() - started < 30
+    with WorkerProcess(tmp_path) as worker:
+        wait_for(lambda: is_live(agent), about=worker.log)
+    assert TrainingRun.objects.get().status == RunStatus.SUCCEEDED
 
 
 def test_a_run_whose_message_was_lost_is_found_by_the_sweeper(
