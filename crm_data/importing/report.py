@@ -1,6 +1,5 @@
 """What an import did: read, kept, and dropped with the reason; as a table and as JSON."""
 
-from collections import Counter
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -70,11 +69,6 @@ class ImportReport:
         """Count `rows` rows as dropped for `reason`, one of REASONS."""
         if rows:
             self.dropped.setdefault(reason, Dropped()).add(rows, lines)
-
-    def drop_counter(self, reasons: Counter[str]) -> None:
-        """Count rows without examples."""
-        for reason, rows in reasons.items():
-            self.drop(reason, rows, ())
 
     def as_json(self) -> dict[str, Any]:
         """Return JSON values, reasons in the order of examination."""
