@@ -6,6 +6,7 @@ from typing import Any
 import environ
 from celery.schedules import crontab
 from csp.constants import NONE, SELF
+from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_lazy as _
 
 from crm_agents.api.description import DESCRIPTION
@@ -18,9 +19,22 @@ VAR = Path(env.str("CRM_VAR", default=str(BASE_DIR / "var")))
 VAR.mkdir(parents=True, exist_ok=True)
 
 DEBUG = env.bool("DEBUG", default=False)
-SECRET_KEY = env.str("SECRET_KEY", default="for-one-machine-only-set-SECRET_KEY-before-others-can-reach-it")
+ONE_MACHINE_KEY = "for-one-machine-only-set-SECRET_KEY-before-others-can-reach-it"
+SECRET_KEY = env.str("SECRET_KEY", default=ONE_MACHINE_KEY)
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
+
+if env.bool("HTTPS", default=False):
+    if SECRET_KEY == ONE_MACHINE_KEY:
+        raise ImproperlyConfigured("HTTPS is on and SECRET_KEY is not set; give it 50 random characters.")
+    SECURE_SSL_REDIRECT = True
+    SECURE_HSTS_SECONDS = env.int("HSTS_SECONDS", default=31_536_000)
+    SESSION_COOKIE_SECURE = True
+    CSRF_COOKIE_SECURE = True
+    if env.bool("BEHIND_PROXY", default=False):
+        SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+# Subdomains and the browsers' preload list are the domain's business, not this site's.
+SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
 
 INSTALLED_APPS = [
     "django.contrib.admin",
