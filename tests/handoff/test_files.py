@@ -110,3 +110,17 @@ def test_a_crash_between_the_renames_leaves_no_half_folder(
     assert not final.exists()
     assert contents(temporary) == {"a": "2", "b": "3"}
     assert contents(tmp_path / ".final.old") == {"a": "1"}
+
+
+def test_a_write_that_fails_leaves_neither_the_file_nor_a_temporary_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(descriptor: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("handoff.files.os.fsync", full)
+
+    with pytest.raises(OSError, match="No space left"):
+        write_bytes(tmp_path / "scores", b"content")
+
+    assert list(tmp_path.iterdir()) == []
