@@ -19,7 +19,9 @@ def test_a_file_is_written_whole_and_leaves_nothing_beside_it(tmp_path: Path) ->
     assert contents(tmp_path / "run") == {"config.json": "new"}
 
 
-def test_a_failed_write_leaves_the_earlier_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failed_write_leaves_the_earlier_file_and_nothing_beside_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = tmp_path / "config.json"
     path.write_bytes(b"old")
 
@@ -31,6 +33,7 @@ def test_a_failed_write_leaves_the_earlier_file(tmp_path: Path, monkeypatch: pyt
     with pytest.raises(OSError, match="No space left"):
         write_bytes(path, b"new")
     assert path.read_bytes() == b"old"
+    assert list(tmp_path.glob(".config*")) == []
 
 
 def test_json_is_sorted_readable_and_comes_back(tmp_path: Path) -> None:
@@ -110,17 +113,3 @@ def test_a_crash_between_the_renames_leaves_no_half_folder(
     assert not final.exists()
     assert contents(temporary) == {"a": "2", "b": "3"}
     assert contents(tmp_path / ".final.old") == {"a": "1"}
-
-
-def test_a_write_that_fails_leaves_neither_the_file_nor_a_temporary_one(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def full(descriptor: int) -> None:
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr("handoff.files.os.fsync", full)
-
-    with pytest.raises(OSError, match="No space left"):
-        write_bytes(tmp_path / "scores", b"content")
-
-    assert list(tmp_path.iterdir()) == []
