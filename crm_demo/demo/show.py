@@ -10,12 +10,12 @@ from types import FrameType
 from urllib.error import URLError
 from urllib.request import urlopen
 
-from crm_agents.services.runs import RunAlreadyActive, start_run
 from django.conf import settings
 from django.db import connection
 
 from crm_agents.models import Agent, TrainingRun
 from crm_agents.services.agents import ensure_agents
+from crm_agents.services.runs import RunAlreadyActive, start_run
 from crm_demo.demo.options import DemoOptions, secret_key
 from crm_demo.demo.process_tree import descendants, memory_mb
 from crm_demo.demo.processes import Processes
