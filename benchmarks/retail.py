@@ -30,8 +30,8 @@ def read_rows(path: Path | None = None) -> pl.DataFrame:
     path = path or data_folder() / FILE
     if not path.is_file():
         sys.exit(
-            f"{path} is missing. Get Online Retail II from https://doi.org/10.24432/C5CG6D (CC BY 4.0), save it "
-            f"as gzipped CSV under that name, or name its folder in CRM_DATA_DIR."
+            f"{path} is missing. Get Online Retail II from https://doi.org/10.24432/C5CG6D (CC BY 4.0), "
+            "save it as gzipped CSV under that name, or name its folder in CRM_DATA_DIR."
         )
     text = {"Invoice": pl.String, "StockCode": pl.String, "Customer ID": pl.String}
     rows = pl.read_csv(path, schema_overrides=text)

@@ -37,7 +37,7 @@ def personal_top(world: World, cutoff: float) -> Ranker:
     def scores(queries: Queries) -> Scores:
         filler = popular(queries)
         own = own_counts(world, queries, PERSONAL_DECAY).toarray()
-        return own + 1e-4 * filler / max(filler.max(initial=0), 1)
+        return np.asarray(own + 1e-4 * filler / max(filler.max(initial=0), 1))
 
     return scores
 

@@ -15,8 +15,8 @@ class Trends:
     def __init__(self, history: History, products: int) -> None:
         bought = history.visit_outcome[history.line_visit]
         day = np.floor(history.visit_time[history.line_visit[bought]]).astype(np.int64)
-        self.first_day = int(day.min(initial=0)) if len(day) else 0
-        days = int(day.max(initial=0)) - self.first_day + 1 if len(day) else 0
+        self.first_day = int(day.min()) if len(day) else 0
+        days = int(day.max()) - self.first_day + 1 if len(day) else 0
         cell = (day - self.first_day) * products + history.line_product[bought]
         daily = np.zeros((days + 1, products), np.int32)
         daily[1:] = np.bincount(cell, minlength=days * products).reshape(days, products)

@@ -110,8 +110,9 @@ class NextProduct(Task):
     ) -> pl.DataFrame:
         def chances(queries: Queries) -> Batches:
             for index, part, scores in answers(model, self.world, queries, self.inputs):
-                scores = np.where(self.world.vocabulary.offered, scores, -np.inf)
-                yield index, part, apply_platt(logit(share(scores)), calibration)
+                offered = self.world.vocabulary.offered
+                chance = apply_platt(logit(share(np.where(offered, scores, -np.inf))), calibration)
+                yield index, part, np.where(offered, chance, 0.0)
 
         return recommend(self.world, chances, as_of, customers)
 
