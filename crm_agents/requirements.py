@@ -2,15 +2,14 @@
 
 from collections.abc import Iterator
 
-from crm_agents.conf import agent_settings
 from crm_agents.recipes import recipes, training_config
 from crm_data.readiness import Requirement
 
 
 def agent_requirements() -> Iterator[Requirement]:
-    """Yield the least that each registered agent needs, by its recipe and the integrator's settings."""
+    """Yield the least that each registered agent needs, by its recipe."""
     for recipe in recipes():
-        config = training_config(recipe, **agent_settings(recipe.name), dataset="")
+        config = training_config(recipe, dataset="")
         yield Requirement(
             agent=recipe.name,
             customers=config.minimum.customers,

@@ -9,9 +9,9 @@ from django.db import transaction
 from oscar.core.loading import get_model
 from oscar.test import factories
 
-USERS = 240
-DAYS = 540
-GUEST_ORDERS = 60
+USERS = 150
+DAYS = 420
+GUEST_ORDERS = 40
 SIZES = ("small", "large")
 
 
@@ -27,7 +27,7 @@ def fill(until: dt.datetime, *, seed: int = 0) -> None:
         user = factories.UserFactory(username=f"buyer-{number}", email=f"buyer-{number}@example.com")
         habits = draw.sample(goods, 4)
         day = float(draw.randint(0, 60))
-        pace = draw.choice((14, 21, 35, 60))
+        pace = draw.choice((21, 28, 42, 60))
         leaves = draw.uniform(0.4, 1.6) * DAYS
         while day < min(DAYS, leaves):
             chosen = draw.sample(habits, 2) + [draw.choice(goods)] * (draw.random() < 0.4)
