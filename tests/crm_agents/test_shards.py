@@ -13,7 +13,7 @@ from crm_agents.services import score_writing, shards
 from crm_agents.services.execution import execute_run
 from crm_agents.services.leases import LeaseLost, claim
 from crm_agents.services.runs import start_run
-from crm_agents.services.score_writing import write_scores
+from crm_agents.services.score_writing import parsed, write_scores
 from crm_agents.services.scoring import (
     NothingToScore,
     ScoringAlreadyActive,
@@ -165,6 +165,16 @@ def test_rows_are_written_in_small_batches_as_the_file_has_them(
         ("X3", 0.3, {"n": [3]}),
         ("X4", 0.4, {"n": [4]}),
     ]
+
+
+def test_a_payload_keeps_nothing_that_a_database_refuses() -> None:
+    text = '{"a": NaN, "b": [-Infinity, 1], "c": "x\\u0000y"}'
+
+    assert parsed(text) == {"a": None, "b": [None, 1], "c": "xy"}
+        "a": None,
+        "b": [None, 1],
+        "c": "xy",
+    }
 
 
 @pytest.mark.parametrize(
