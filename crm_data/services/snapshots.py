@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
+from django.conf import settings
 from django.core.exceptions import FieldError
 from django.db import DatabaseError
 from django.db.models import ProtectedError, RestrictedError
@@ -90,7 +91,7 @@ def prune_snapshots(tenant: str = "") -> int:
 def _write(
     source: Source, tenant: str, working: Path, full: bool, progress: Progress
 ) -> tuple[Manifest, bool]:
-    watermark = timezone.now()
+    watermark = timezone.now().astimezone(dt.UTC)
     progress("counting", 0, 1)
     tallies = [changes.tally(source, mapping, watermark) for mapping in source.interactions]
     total = sum(tally.kept for tally in tallies)
@@ -169,9 +170,9 @@ def _base(source: Source, tenant: str, count: int) -> Base | None:
         return None
     if state.get("fingerprint") != changes.fingerprint(source) or manifest.code_version != _code_version():
         return None
-    if not changes.unchanged_since(source, state["tallies"], last.watermark):
+    if not changes.unchanged_since(source, state["tallies"], last.watermark.astimezone(dt.UTC)):
         return None
-    return Base(folder, last.watermark, count)
+    return Base(folder, last.watermark.astimezone(dt.UTC), count)
 
 
 def _summary(folder: Path) -> dict[str, Any]:
@@ -193,7 +194,7 @@ def _recorded(manifest: Manifest, folder: Path, incremental: bool) -> Snapshot:
             tenant=manifest.tenant,
             folder=folder.relative_to(conf.root()).as_posix(),
             sha256=manifest.sha256,
-            watermark=dt.datetime.fromisoformat(manifest.watermark),
+            watermark=_as_stored(dt.datetime.fromisoformat(manifest.watermark)),
             events=manifest.events,
             customers=manifest.customers,
             products=manifest.products,
@@ -226,6 +227,10 @@ def _explained(working: Path) -> Iterator[None]:
     finally:
         shutil.rmtree(working, ignore_errors=True)
         _sweep(working.parent)
+
+
+def _as_stored(moment: dt.datetime) -> dt.datetime:
+    return moment if settings.USE_TZ else timezone.make_naive(moment)
 
 
 def _disk_message(working: Path, error: Exception) -> str:

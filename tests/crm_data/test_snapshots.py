@@ -2,25 +2,31 @@
 
 import datetime as dt
 import errno
+import json
 import os
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 import pytest
+from django.core.management import CommandError, call_command
 from django.utils import timezone
 
 from crm_agents.models import Agent, TrainingRun
-from crm_data import extraction
+from crm_data import extraction, selectors
 from crm_data.models import Customer, Interaction, MarketIndicator, Product, Snapshot
 from crm_data.selectors import snapshot_folder
 from crm_data.services import shards
+from crm_data.services.changes import rows_to_read
 from crm_data.services.snapshots import SnapshotError, build_snapshot, prune_snapshots
 from handoff.dataset import Dataset, shard_of
 from handoff.files import read_json
 
 NOON = dt.datetime(2024, 3, 5, 12, tzinfo=dt.UTC)
+NINTH_NOON = dt.datetime(2024, 1, 9, 12, tzinfo=dt.UTC)
+NINTH_ELEVEN = NINTH_NOON - dt.timedelta(hours=1)
 DAY = dt.timedelta(days=1)
 
 
@@ -337,3 +343,69 @@ def test_local_times_are_placed_as_python_places_them() -> None:
 @pytest.mark.parametrize(("events", "expected"), [(0, 1), (250, 1), (251, 2), (500, 2), (501, 4), (1_001, 8)])
 def test_shards_grow_by_doubling(events: int, expected: int) -> None:
     assert shards.shards_for(events, 250) == expected
+
+
+def test_a_host_without_time_zones_is_read_in_the_sources_zone(
+    shapes: None, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.USE_TZ = False
+    settings.CRM_AGENTS = {**settings.CRM_AGENTS, "SOURCE": "tests.hosts.shapes.sources.Firms"}
+    from tests.hosts.shapes.models import Deal, DealLine, Firm
+
+    deal = Deal.objects.create(firm=Firm.objects.create(title="A"), closed=NINTH_NOON.replace(tzinfo=None))
+    DealLine.objects.create(deal=deal)
+    source = selectors.get_source()
+    found = rows_to_read(source, source.interactions[0], NINTH_ELEVEN, None)
+    for fast in (True, False):
+        if not fast:
+            monkeypatch.setattr(extraction, "_fast_frames", lambda found, spool: None)
+        frames = list(extraction.event_frames(source, found, Path(settings.CRM_AGENTS["ROOT"]), Counter()))
+        assert [frame["at"].to_list() for frame in frames] == [[NINTH_ELEVEN]]
+    [event] = selectors.customer_events(str(deal.firm_id))
+    assert event.at == NINTH_ELEVEN
+
+
+def test_without_time_zones_a_snapshot_is_extended_all_the_same(
+    db: None, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.USE_TZ = False
+    customer = Customer.objects.create(code="c1", name="Ann")
+    Interaction.objects.create(customer=customer, kind="call", at=NOON.replace(tzinfo=None))
+    first = build_snapshot()
+    assert dataset(first).manifest.watermark.endswith("+00:00")
+    Interaction.objects.create(customer=customer, kind="call", at=NINTH_NOON.replace(tzinfo=None))
+    second = build_snapshot()
+    assert (second.incremental, second.events) == (True, 2)
+    same_files(second, build_snapshot(full=True))
+
+
+def test_the_command_builds_each_tenants_snapshot_and_says_what_was_left_out(
+    shapes: None, settings: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings.CRM_AGENTS = {**settings.CRM_AGENTS, "SOURCE": "tests.hosts.shapes.sources.Members"}
+    from tests.hosts.shapes.models import Member, Visit
+
+    Visit.objects.create(
+        member=Member.objects.create(number=1, name="Ann", company="south"), day=dt.date(2024, 1, 2)
+    )
+    call_command("build_snapshot")
+    north, south = Snapshot.objects.order_by("id")
+    assert capsys.readouterr().out.splitlines() == [
+        f"0 events of 0 customers and 0 products in {snapshot_folder(north)}",
+        "  left out, no customer: 1 rows",
+        f"1 events of 1 customers and 0 products in {snapshot_folder(south)}",
+    ]
+    call_command("build_snapshot", "--tenant", "south", "--json")
+    facts = json.loads(capsys.readouterr().out)
+    assert (facts["tenant"], facts["events"], facts["sha256"]) == ("south", 1, south.sha256)
+
+
+def test_the_command_says_why_it_could_not(db: None, settings: Any) -> None:
+    settings.CRM_AGENTS = {**settings.CRM_AGENTS, "ROOT": "/dev/null/here"}
+    with pytest.raises(CommandError) as refused:
+        call_command("build_snapshot")
+    assert str(refused.value) == (
+        "The files of the snapshot could not be written below /dev/null/here/snapshots: [Errno 20] Not a "
+        f"directory: '{refused.value.__cause__.__cause__.filename}'. Check that the folder exists and that "  # type: ignore[union-attr]
+        "this process may write to it."
+    )

@@ -17,6 +17,7 @@ import django
 from django.core.management import call_command
 from django.utils import timezone
 
+OURS = ("crm_data", "crm_agents", "crm_agents_profiling", "crm_agents_recommender", "crm_agents_churn")
 PATIENCE = 300  # seconds for a run, and for its scores, to be done
 
 
@@ -25,6 +26,9 @@ def main() -> None:
     django.setup()
     call_command("migrate", verbosity=0)
     call_command("check", fail_level="WARNING")
+    call_command(
+        "makemigrations", *OURS, check_changes=True, dry_run=True
+    )  # whatever key type the host prefers
     fill_once()
     call_command("crm_source", "check")
     with worker():
