@@ -208,11 +208,21 @@ def test_a_corrupt_artifact_is_refused(name: str, churn: Path, dataset: Dataset,
     content[len(content) // 2] ^= 1
     (broken / name).write_bytes(content)
     out = tmp_path / "out.parquet"
-    command = [sys.executable, "-m", "neural", "score", str(broken), str(dataset.folder)]
-    options = ["--root", str(broken.parent), "--shard", "0", "--as-of", AS_OF, "--out", str(out)]
+    with pytest.raises(HandoffError, match=f"{name} differs from its recorded SHA-256"):
+        score(broken, dataset.folder, root=broken.parent, shard=0, as_of=AS_OF, out=out)
+    assert not out.exists()
+
+
+def test_the_command_refuses_with_exit_code_1_and_a_sentence(
+    churn: Path, dataset: Dataset, tmp_path: Path
+) -> None:
+    out = tmp_path / "out.parquet"
+    command = [sys.executable, "-m", "neural", "score", str(churn), str(dataset.folder)]
+    options = ["--root", str(tmp_path), "--shard", "0", "--as-of", AS_OF, "--out", str(out)]
     done = subprocess.run([*command, *options], capture_output=True, text=True)
     assert done.returncode == 1
-    assert f"{name} differs from its recorded SHA-256" in done.stderr
+    assert "is outside the artifact root" in done.stderr
+    assert "Traceback" not in done.stderr
     assert not out.exists()
 
 
