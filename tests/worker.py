@@ -113,9 +113,9 @@ def empty_queues() -> None:
     """Drop the messages that earlier tests left in the broker."""
     with current_app.connection_for_write() as broker:
         for name in ("default", "gpu", "interactive"):
-            queue = broker.SimpleQueue(name)
-            queue.clear()
-            queue.close()
+            queue = current_app.amqp.queues[name](broker.default_channel)
+            queue.declare()
+            queue.purge()
 
 
 def wait_for(ready: Callable[[], object], *, seconds: float = 30, about: Path | None = None) -> None:
