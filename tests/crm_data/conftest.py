@@ -39,3 +39,4 @@ def shapes_tables(django_db_setup: None, django_db_blocker: Any) -> Iterator[lis
 def shapes(shapes_tables: list[str], db: None, settings: Any) -> None:
     """Install a host whose tables have UUID, text and number keys."""
     settings.INSTALLED_APPS = shapes_tables
+    apps.clear_cache()  # the user model may have been asked for its relations before
