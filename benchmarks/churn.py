@@ -5,17 +5,10 @@
 Hyper-parameters were chosen on windows before 2011-09-09.
 """
 
-from benchmarks.fine_tuning import compare, parse, retail_dataset
+from benchmarks.fine_tuning import compare, parse, retail_dataset, shipped_config
 
 CUTOFFS = ("2011-03-09", "2011-06-09", "2011-09-09")
 FIGURES = ("roc_auc", "pr_auc", "brier", "ece", "accuracy", "lift@10")
-CONFIG = {
-    "agent": "churn",
-    "task": "churn",
-    "horizon_days": 90,
-    "active_days": 365,
-    "baselines": ["recency_rule", "base_rate"],
-}
 
 
 def main() -> None:
@@ -23,7 +16,7 @@ def main() -> None:
     with retail_dataset() as dataset:
         compare(
             dataset,
-            CONFIG,
+            shipped_config("churn"),
             cutoffs=arguments.cutoffs or (CUTOFFS[-1:] if arguments.quick else CUTOFFS),
             backbones=["transformer"] if arguments.quick else arguments.backbones,
             seeds=arguments.seeds,

@@ -1,6 +1,7 @@
 """Run `python -m neural train` on Online Retail II and report its figures beside the baselines'."""
 
 import argparse
+import os
 import resource
 import subprocess
 import sys
@@ -10,6 +11,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+import django
 
 from benchmarks.report import report
 from benchmarks.retail import read_rows, write_dataset
@@ -26,6 +29,15 @@ def parse(description: str | None) -> argparse.Namespace:
     parser.add_argument("--backbones", nargs="+", default=list(BACKBONES), choices=BACKBONES)
     parser.add_argument("--cutoffs", nargs="+", help="ISO dates instead of the usual ones")
     return parser.parse_args()
+
+
+def shipped_config(agent: str) -> dict[str, Any]:
+    """The recipe as staff get it, so that what is measured is what is delivered."""
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "crm_site.settings")
+    django.setup()
+    from crm_agents.recipes import get_recipe
+
+    return {"agent": agent, **get_recipe(agent).defaults()}
 
 
 @contextmanager

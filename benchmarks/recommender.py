@@ -5,19 +5,10 @@
 Hyper-parameters were chosen on windows before 2011-09-09.
 """
 
-from benchmarks.fine_tuning import compare, parse, retail_dataset
+from benchmarks.fine_tuning import compare, parse, retail_dataset, shipped_config
 
 CUTOFFS = ("2011-09-09", "2011-10-07", "2011-11-04")
 FIGURES = ("ndcg@10", "recall@20", "ndcg@10_new", "recall@20_new")
-CONFIG = {
-    "agent": "recommender",
-    "task": "next_product",
-    "horizon_days": 28,
-    "baselines": ["personal_top", "popularity", "item_knn"],
-    "learning_rate": 1e-3,
-    "batch_size": 32,
-    "dropout": 0.2,
-}
 
 
 def main() -> None:
@@ -25,7 +16,7 @@ def main() -> None:
     with retail_dataset() as dataset:
         compare(
             dataset,
-            CONFIG,
+            shipped_config("recommender"),
             cutoffs=arguments.cutoffs or (CUTOFFS[:1] if arguments.quick else CUTOFFS),
             backbones=["transformer"] if arguments.quick else arguments.backbones,
             seeds=arguments.seeds,
