@@ -14,9 +14,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from queue import Empty
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import quote
 
+from kombu import Connection
 from kombu.exceptions import ChannelError
 from kombu.transport import filesystem, virtual
 from kombu.utils.json import dumps, loads
@@ -128,3 +129,11 @@ class Transport(filesystem.Transport):
     Channel = Channel
     driver_type = "folder"
     driver_name = "folder"
+    # What this process has declared, by folder. kombu keeps one such memory for all of them, so that a
+    # queue declared in one folder would not be written into the next and its messages would be dropped.
+    _states: ClassVar[dict[str, virtual.BrokerState]] = {}
+
+    def __init__(self, client: Connection, **kwargs: Any) -> None:
+        super().__init__(client, **kwargs)
+        folder = str((client.transport_options or {})["control_folder"])
+        self.state = self._states.setdefault(folder, virtual.BrokerState())

@@ -114,3 +114,13 @@ def test_a_binding_is_kept_once_and_removed_with_its_queue(options: dict[str, An
         channel._delete("first", "news", "a", "")
         assert channel.get_table("news") == [("a", "", "second")]
         assert channel.get_table("unknown") == []
+
+
+def test_one_process_may_use_two_folders(tmp_path: Path) -> None:
+    for name in ("first", "second"):
+        options = transport_options(tmp_path / name)
+        with Connection("folder://localhost/", transport_options=options) as connection:
+            queue = connection.SimpleQueue("twice")
+            queue.put({"folder": name})
+
+            assert queue.get(timeout=2).payload == {"folder": name}
