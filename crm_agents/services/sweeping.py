@@ -2,12 +2,14 @@
 
 import datetime as dt
 import logging
+from typing import Any
 
+from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from crm_agents.folders import run_folder
-from crm_agents.models import Leased, RunStatus, ScoringShard, TrainingRun
+from crm_agents.models import Agent, Leased, RunStatus, ScoringShard, TrainingRun
 from crm_agents.services.execution import LOG, tidy_run_folder
 from crm_agents.services.leases import ENDED, WORKING_STATES
 from crm_agents.services.shards import fail_shard
@@ -29,6 +31,7 @@ def sweep() -> int:
     for model in (TrainingRun, ScoringShard):
         expired = model._default_manager.filter(status__in=WORKING_STATES, lease_until__lt=timezone.now())
         healed += sum(_heal(row) for row in expired)
+        healed += _end_refused(model)
         due = [row for row in model._default_manager.filter(status=RunStatus.QUEUED) if _is_due(row)]
         if send(due):
             healed += len(due)
@@ -50,15 +53,31 @@ def _heal(row: Leased) -> bool:
     return _end(row, RunStatus.FAILED, message)
 
 
+def _end_refused(model: type[Leased]) -> int:
+    """End rows that were given back just when they were to be cancelled: no worker would take them."""
+    given_back = model._default_manager.filter(status=RunStatus.QUEUED, cancel_requested=True)
+    return given_back.update(status=RunStatus.CANCELLED, finished_at=timezone.now(), **ENDED)
+
+
 def _end(row: Leased, status: RunStatus, error: str) -> bool:
     values = {**ENDED, "status": status, "error": error, "finished_at": timezone.now()}
     if isinstance(row, TrainingRun):
         values["log_tail"] = tail(run_folder(row) / LOG)
+    if isinstance(row, ScoringShard) and status == RunStatus.FAILED:
+        return _fail_shard(row, values, error)
     changed = _change(row, **values)
     if changed and isinstance(row, TrainingRun):
         tidy_run_folder(row)
-    if changed and isinstance(row, ScoringShard) and status == RunStatus.FAILED:
-        fail_shard(row, None, error)
+    return changed
+
+
+def _fail_shard(shard: ScoringShard, values: dict[str, Any], error: str) -> bool:
+    """Fail shard and scoring in one step: a scoring that waits for a failed shard blocks its agent."""
+    with transaction.atomic():
+        Agent.objects.select_for_update().get(pk=shard.scoring.agent_id)  # first, as workers lock them
+        changed = _change(shard, **values)
+        if changed:
+            fail_shard(shard, None, error)
     return changed
 
 

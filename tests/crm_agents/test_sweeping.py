@@ -1,5 +1,6 @@
 from datetime import timedelta
 from typing import Any
+from unittest.mock import Mock
 from uuid import uuid4
 
 import pytest
@@ -7,6 +8,7 @@ from django.utils import timezone
 
 from crm_agents.folders import run_folder
 from crm_agents.models import Agent, RunStatus, ScoringRun, ScoringShard, TrainingRun
+from crm_agents.services import sweeping
 from crm_agents.services.sweeping import sweep
 from tests.published import publish
 
@@ -68,6 +70,16 @@ def test_a_stranded_run_that_was_to_be_cancelled_is(agent: Agent, woken: list[st
     assert woken == []
 
 
+def test_a_run_given_back_while_it_was_to_be_cancelled_ends(agent: Agent, woken: list[str]) -> None:
+    run = TrainingRun.objects.create(agent=agent, cancel_requested=True)
+    assert sweep() == 1
+
+    run.refresh_from_db()
+    assert (run.status, run.finished_at is not None) == (RunStatus.CANCELLED, True)
+    assert woken == []
+    assert sweep() == 0
+
+
 @pytest.mark.parametrize(
     ("age", "since_woken", "due"),
     [
@@ -93,7 +105,9 @@ def test_a_queued_run_is_woken_again_after_ever_longer_waits(
     assert woken == [str(run.pk)] * due
 
 
-def test_a_shard_that_strands_for_good_fails_its_scoring(agent: Agent, woken: list[str]) -> None:
+@pytest.fixture
+def lost(agent: Agent) -> ScoringShard:
+    """The first of two shards, whose worker fell silent at its last attempt."""
     live = publish("recommender", {"C1": (0.5, {"items": []})})
     assert live.live_scoring is not None
     scoring = ScoringRun.objects.create(
@@ -111,11 +125,35 @@ def test_a_shard_that_strands_for_good_fails_its_scoring(agent: Agent, woken: li
         lease_owner=uuid4(),
         lease_until=timezone.now() - timedelta(seconds=1),
     )
-    other = ScoringShard.objects.create(scoring=scoring, shard=1)
+    ScoringShard.objects.create(scoring=scoring, shard=1)
+    return lost
+
+
+def test_a_shard_that_strands_for_good_fails_its_scoring(
+    agent: Agent, lost: ScoringShard, woken: list[str]
+) -> None:
+    scoring, other = lost.scoring, lost.scoring.shards.get(shard=1)
+    agent.refresh_from_db()
+    live = agent.live_scoring
     assert sweep() == 1
 
-    for row in (lost, other, scoring, live):
+    for row in (lost, other, scoring, agent):
         row.refresh_from_db()
     assert (lost.status, other.status, scoring.status) == ("failed", "cancelled", "failed")
     assert scoring.error.startswith("Shard 0: The worker stopped answering 3 times")
-    assert live.live_scoring != scoring
+    assert agent.live_scoring == live != scoring
+
+
+def test_a_sweeper_that_dies_between_shard_and_scoring_leaves_both_to_the_next(
+    lost: ScoringShard, woken: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as killed:
+        killed.setattr(sweeping, "fail_shard", Mock(side_effect=KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            sweep()
+    lost.refresh_from_db()
+    assert lost.status == RunStatus.SCORING
+    assert sweep() == 1
+
+    lost.scoring.refresh_from_db()
+    assert lost.scoring.status == RunStatus.FAILED
