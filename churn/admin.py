@@ -11,7 +11,7 @@ from churn.models import ChurnScore
 from churn.selectors import score_answer
 from crm_agents.admin.badges import badge
 from crm_agents.admin.worklists import BY_SCORE, Worklist
-from crm_agents.words import percent
+from crm_agents.words import joined, percent
 from crm_data.admin.sites import register
 
 
@@ -51,7 +51,7 @@ class ChurnWorklist(Worklist):
     @display(description=_("why"))
     def why(self, row: ChurnScore) -> str:
         answer = vars(row)["answer"]
-        return " ".join([*(reason["text"] for reason in answer["reasons"][:1]), *answer["missing"]])
+        return joined(entry["text"] for entry in [*answer["reasons"][:1], *answer["missing"]])
 
     @display(description=_("tier"))
     def tier_label(self, row: ChurnScore) -> str:
@@ -65,7 +65,7 @@ class ChurnWorklist(Worklist):
     def reasons(self, row: ChurnScore) -> str:
         answer = vars(row)["answer"]
         words = [f"{reason['text']} ({reason['effect']})" for reason in answer["reasons"]]
-        return " ".join([*words, *answer["missing"]])
+        return joined([*words, *(entry["text"] for entry in answer["missing"])])
 
 
 register(ChurnScore, ChurnWorklist)

@@ -8,7 +8,8 @@ from django.db.models import QuerySet
 
 from churn.models import ChurnScore, Tier, Trend
 from churn.reasons import reason_entries
-from crm_agents.answers import latest_feedback, provenance, why_not_scored
+from crm_agents.answers import Entry, latest_feedback, provenance, why_not_scored
+from crm_agents.missing import missing_entries
 from crm_agents.models import Agent
 from crm_agents.recipes import Cell
 from crm_agents.selectors import live_score, live_scores, visible_live_scores
@@ -18,11 +19,11 @@ from crm_data.selectors import get_source
 def churn_for(agent: Agent, customer_id: str) -> dict[str, Any]:
     """Return the live churn answer about one customer, JSON values only.
 
-    `probability` is None where there is no answer; `missing` then says why, one sentence each.
+    `probability` is None where there is no answer; `missing` then says why, `code` and `text` each.
     Who may see the customer is the caller's question.
     """
     row = cast(ChurnScore | None, live_score(agent, customer_id))
-    answer = score_answer(row) if row else _no_answer(customer_id, [why_not_scored(agent)])
+    answer = score_answer(row) if row else _no_answer(customer_id, why_not_scored(agent))
     feedback = latest_feedback(agent, customer_id).get("")
     return {"agent": agent.name, **answer, **provenance(agent), "feedback": feedback}
 
@@ -30,7 +31,7 @@ def churn_for(agent: Agent, customer_id: str) -> dict[str, Any]:
 def score_answer(row: ChurnScore) -> dict[str, Any]:
     """Return one row of the score table as JSON values, reasons in words."""
     if row.score is None:
-        return _no_answer(row.customer_id, [str(sentence) for sentence in row.payload.get("missing", [])])
+        return _no_answer(row.customer_id, missing_entries(row.payload.get("missing", [])))
     return {
         "customer_id": row.customer_id,
         "probability": round(row.score, 4),
@@ -62,7 +63,7 @@ def tier_cells(agent: Agent, customer_ids: list[str]) -> dict[str, Cell]:
     return {customer: Cell(Tier(tier).label, tier) for customer, tier in rows}
 
 
-def _no_answer(customer_id: str, missing: list[str]) -> dict[str, Any]:
+def _no_answer(customer_id: str, missing: list[Entry]) -> dict[str, Any]:
     return {
         "customer_id": customer_id,
         "probability": None,

@@ -6,7 +6,10 @@ from typing import Any
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
+from crm_agents.missing import missing_entries
 from crm_agents.models import ACTIVE_STATES, Agent, Feedback, RunStatus, TrainingRun
+
+Entry = dict[str, str]  # `code` for programs, `text` for people
 
 
 def as_of(agent: Agent) -> datetime | None:
@@ -23,22 +26,25 @@ def provenance(agent: Agent) -> dict[str, Any]:
     }
 
 
-def why_nothing_is_live(agent: Agent) -> str:
-    """Return the sentence that explains why an agent has published no scores."""
+def why_nothing_is_live(agent: Agent) -> list[Entry]:
+    """Return `code` and `text` of each sentence that explains why an agent has published no scores."""
     run = TrainingRun.objects.filter(agent=agent).order_by("-created_at").first()
     if run is None:
-        return _("This agent has not been trained yet.")
+        return [_entry("not_trained", _("This agent has not been trained yet."))]
     if run.status in ACTIVE_STATES:
-        return _("This agent is being trained now.")
+        return [_entry("in_training", _("This agent is being trained now."))]
     if run.status == RunStatus.NOT_ENOUGH_DATA:
-        return " ".join([_("There is not enough data to train this agent yet."), *map(str, run.missing)])
+        short = _entry("not_enough_data", _("There is not enough data to train this agent yet."))
+        return [short, *missing_entries(run.missing)]
     if run.status == RunStatus.SUCCEEDED:
-        return _("This agent is trained, but none of its versions is published.")
-    return _("The last training of this agent did not finish, so there are no scores.")
+        text = _("This agent is trained, but none of its versions is published.")
+        return [_entry("not_published", text)]
+    text = _("The last training of this agent did not finish, so there are no scores.")
+    return [_entry("training_failed", text)]
 
 
-def why_not_scored(agent: Agent) -> str:
-    """Return the sentence that explains why one customer is missing from an agent's live scores."""
+def why_not_scored(agent: Agent) -> list[Entry]:
+    """Return `code` and `text` of why one customer is missing from an agent's live scores."""
     moment = as_of(agent)
     if moment is None:
         return why_nothing_is_live(agent)
@@ -46,7 +52,11 @@ def why_not_scored(agent: Agent) -> str:
     sentence = _(
         "The scores of %(day)s do not cover this customer; one who came later is scored the next time."
     )
-    return sentence % {"day": day}
+    return [_entry("not_covered", sentence % {"day": day})]
+
+
+def _entry(code: str, text: str) -> Entry:
+    return {"code": code, "text": text}
 
 
 def latest_feedback(agent: Agent, customer_id: str) -> dict[str, dict[str, Any]]:

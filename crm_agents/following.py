@@ -5,7 +5,10 @@ from typing import IO
 
 from django.utils.translation import gettext as _
 
+from crm_agents.missing import missing_sentences
 from crm_agents.models import RunStatus, ScoringRun, TrainingRun
+from crm_agents.verdicts import verdict_sentences
+from crm_agents.words import joined
 
 POLL_SECONDS = 0.5
 BAR = 24  # characters
@@ -79,8 +82,10 @@ def _of_run(run: TrainingRun, waited: float) -> tuple[str, str]:
 def _ending(run: TrainingRun) -> str:
     if run.status == RunStatus.SUCCEEDED:
         version = run.version
-        return f"{version}: {version.get_verdict_display()}\n{version.verdict_reason}"
-    details = " ".join(map(str, run.missing)) or run.error
+        return "\n".join(
+            [f"{version}: {version.get_verdict_display()}", *verdict_sentences(version.verdict_reasons)]
+        )
+    details = joined(missing_sentences(run.missing)) or run.error
     return f"{run.agent}: {run.get_status_display()} {details}".rstrip()
 
 

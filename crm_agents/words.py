@@ -1,5 +1,7 @@
 """Small pieces of sentences that the agents' reasons are made of, in the reader's language."""
 
+from collections.abc import Iterable
+
 from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -47,3 +49,11 @@ def ago(days_since: float) -> str:
     if whole < 1:
         return _("less than a day ago")
     return ngettext("%(count)s day ago", "%(count)s days ago", whole) % {"count": number(whole)}
+
+
+def joined(sentences: Iterable[str]) -> str:
+    """Return sentences one after the other; not every language puts a space between them."""
+    whole = ""
+    for sentence in sentences:
+        whole = _("%(sentence)s %(next)s") % {"sentence": whole, "next": sentence} if whole else sentence
+    return whole

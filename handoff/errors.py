@@ -1,5 +1,7 @@
 """Errors that carry a message meant for a person: what is wrong, which value, what to do."""
 
+from handoff.missing import Missing, plain
+
 
 class HandoffError(Exception):
     """A file of the handoff is missing, damaged or of another version."""
@@ -8,9 +10,9 @@ class HandoffError(Exception):
 class NotEnoughData(Exception):
     """The data cannot support the agent yet. This is an answer, not a failure.
 
-    `missing` lists one plain sentence per unmet requirement.
+    `missing` lists one fact per unmet requirement, see `handoff.missing`; the message is for logs.
     """
 
-    def __init__(self, missing: list[str]) -> None:
-        super().__init__(" ".join(missing))
+    def __init__(self, missing: list[Missing]) -> None:
+        super().__init__(f"Not enough data: {', '.join(map(plain, missing))}.")
         self.missing = missing

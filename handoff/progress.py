@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from handoff.files import read_json, write_json
+from handoff.missing import Missing
 
 Phase = Literal["preparing", "pretraining", "training", "evaluating", "scoring"]
 
@@ -96,11 +97,11 @@ OutcomeStatus = Literal["succeeded", "not_enough_data", "failed"]
 
 @dataclass(frozen=True)
 class Outcome:
-    """`outcome.json`: how `python -m neural` ended, in words for a person."""
+    """`outcome.json`: how `python -m neural` ended: a message for logs, and facts for people's words."""
 
     status: OutcomeStatus
     message: str = ""
-    missing: tuple[str, ...] = ()
+    missing: tuple[Missing, ...] = ()
 
     def write(self, folder: Path) -> None:
         write_json(folder / "outcome.json", asdict(self))

@@ -5,9 +5,12 @@ One Parquet file a shard with SCORES, sorted by customer. `payload` is a JSON ob
 next_product  {"source": "model" | "popularity",
                "items": [{"product": "85048", "score": 0.31, "reasons": [REASON, …]}, …]}
 churn         {"reasons": [REASON, …]}              with `score` = probability of churn, or
-              {"missing": ["No purchase in the last 365 days."]}     with `score` null
+              {"missing": [MISSING, …]}               with `score` null
 
-REASON        {"code": "repeat", "direction": "up" | "down", …facts}: the app turns codes into words.
+REASON        {"code": "repeat", "direction": "up" | "down", …facts}
+MISSING       {"code": "inactive", "days": 365}, see `handoff.missing`
+
+The apps turn codes into words, in the language of whoever reads.
 """
 
 import polars as pl

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from handoff.config import TrainingConfig
 from handoff.errors import HandoffError, NotEnoughData
+from handoff.missing import Missing
 from handoff.progress import Phase, ProgressWriter
 from neural import checkpoints
 from neural.data.batches import make_batch, split
@@ -30,7 +31,7 @@ from neural.windows import Windows
 
 CLIP = 1.0  # of the gradient's norm
 PHASES: tuple[Phase, ...] = ("pretraining", "training")
-TOO_SHORT = "No training example lies before the validation window: a longer history is needed."
+TOO_SHORT: Missing = {"code": "no_examples"}
 
 
 class Examples(Protocol):

@@ -1,43 +1,47 @@
 """Whether the data can support an agent at all, and what is missing if not."""
 
+import math
+
 import polars as pl
 
 from handoff.config import TrainingConfig
 from handoff.dataset import Dataset
 from handoff.errors import NotEnoughData
+from handoff.missing import Missing
 from neural.windows import Windows
 
 
 def require_enough(config: TrainingConfig, dataset: Dataset, windows: Windows) -> None:
-    """Raise NotEnoughData with one sentence for each unmet requirement."""
+    """Raise NotEnoughData with one fact for each unmet requirement."""
+    minimum = config.minimum
+    customers, purchases, days = _history(config, dataset)
+    missing = [
+        *_short("customers", customers, minimum.customers),
+        *_short("purchases", purchases, minimum.purchases),
+        *_short("days", days, max(minimum.days, 2 * config.horizon_days + 30)),
+    ]
+    early = windows.validation - windows.start
+    if not missing:
+        missing = _short("early_days", max(0, math.floor(early)), math.ceil(config.horizon_days / 2))
+    if missing:
+        raise NotEnoughData(missing)
+
+
+def _history(config: TrainingConfig, dataset: Dataset) -> tuple[int, int, int]:
+    """Count customers with an event of the outcome, those events, and the days that they span."""
     outcome = pl.col("kind").is_in(list(config.outcome_kinds))
     facts = (
         dataset.events()
         .filter(outcome)
         .select(
-            pl.len().alias("purchases"),
             pl.col("customer").n_unique().alias("customers"),
+            pl.len().alias("purchases"),
             (pl.col("at").max() - pl.col("at").min()).dt.total_days().fill_null(0).alias("days"),
         )
     )
-    purchases, customers, days = facts.collect().row(0)
-    minimum = config.minimum
-    least_days = max(minimum.days, 2 * config.horizon_days + 30)
-    missing = []
-    if customers < minimum.customers:
-        missing.append(
-            f"{_count(customers, 'customer')} with purchases, at least {minimum.customers} are needed."
-        )
-    if purchases < minimum.purchases:
-        missing.append(f"{_count(purchases, 'purchase')}, at least {minimum.purchases} are needed.")
-    if days < least_days:
-        missing.append(f"{_count(days, 'day')} of purchase history, at least {least_days} are needed.")
-    if not missing and windows.validation - windows.start < config.horizon_days / 2:
-        early = max(0, int(windows.validation - windows.start))
-        missing.append(f"{_count(early, 'day')} of history before the validation window are too few.")
-    if missing:
-        raise NotEnoughData(missing)
+    customers, purchases, days = facts.collect().row(0)
+    return customers, purchases, days
 
 
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+def _short(code: str, have: int, need: int) -> list[Missing]:
+    return [{"code": code, "have": have, "need": need}] if have < need else []

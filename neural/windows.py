@@ -45,7 +45,7 @@ class Windows:
     def choose(cls, config: TrainingConfig, manifest: Manifest) -> "Windows":
         """Cut the history. Raises NotEnoughData without events, HandoffError for an impossible cut-off."""
         if manifest.first_event is None or manifest.last_event is None:
-            raise NotEnoughData(["No events, at least one customer's purchases are needed."])
+            raise NotEnoughData([{"code": "no_events"}])
         first, last = (to_days(parse_time(text)) for text in (manifest.first_event, manifest.last_event))
         horizon = float(config.horizon_days)
         if config.test_cutoff is None:

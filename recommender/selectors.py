@@ -9,8 +9,10 @@ from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
 from crm_agents.answers import latest_feedback, provenance, why_not_scored
+from crm_agents.missing import missing_sentences
 from crm_agents.models import Agent
 from crm_agents.selectors import live_score, visible_live_scores
+from crm_agents.words import joined
 from crm_data.selectors import ProductRecord, get_source, product_records
 from recommender.models import RecommendationSet
 from recommender.reasons import products_named, reason_entries
@@ -27,7 +29,7 @@ def recommendations_for(agent: Agent, customer_id: str, *, limit: int = SHOWN) -
     row = cast(RecommendationSet | None, live_score(agent, customer_id))
     answer: dict[str, Any] = {"customer_id": customer_id, "source": None, "items": []}
     if row is None:
-        answer["note"] = why_not_scored(agent)
+        answer["note"] = joined(entry["text"] for entry in why_not_scored(agent))
     else:
         answer = set_answers([row], agent.tenant, limit=limit)[0]
         feedback = latest_feedback(agent, customer_id)
@@ -84,8 +86,8 @@ def _note(row: RecommendationSet, any_stored: bool, any_kept: bool) -> str:
     if any_stored and not any_kept:
         return _("The recommended products are no longer in the catalogue; the next scoring replaces them.")
     if not any_stored:
-        missing = [str(sentence) for sentence in row.payload.get("missing", [])]
-        return " ".join(missing) or _("The agent found no product to recommend to this customer.")
+        missing = joined(missing_sentences(row.payload.get("missing", [])))
+        return missing or _("The agent found no product to recommend to this customer.")
     if row.payload.get("source") == "popularity":
         return _("Popular with everyone; this customer has no purchases yet.")
     return ""

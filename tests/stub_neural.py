@@ -26,6 +26,7 @@ from handoff.progress import Outcome, ProgressWriter
 
 PR_SET_PDEATHSIG = 1
 METRICS = {"ndcg@10": 0.3, "roc_auc": 0.7, "ece": 0.05}
+NOTHING = Outcome("not_enough_data", "Not enough data: no_events.", ({"code": "no_events"},))
 REASON = {"code": "popular", "customers": 3, "days": 28}
 
 
@@ -62,9 +63,10 @@ def train(folder: Path, options: dict[str, Any]) -> int:
         say("the stub was told to fail")
         return int(options["exit"])
     if options.get("outcome"):
-        message, missing = ("The stub failed.", ()) if options["outcome"] == "failed" else ("", ("More.",))
-        Outcome(options["outcome"], message, missing).write(folder)
-        return 1 if options["outcome"] == "failed" else 0
+        failed = options["outcome"] == "failed"
+        outcome = Outcome("failed", "The stub failed.") if failed else NOTHING
+        outcome.write(folder)
+        return 1 if failed else 0
     take_steps(folder, options.get("epochs", 3), options.get("seconds", 0.0))
     finish(folder, config, options)
     return 0

@@ -6,7 +6,7 @@ from rest_framework import serializers
 
 from churn.models import Tier, Trend
 from crm_agents.api.paging import PageQuery
-from crm_agents.api.serializers import GivenFeedbackSerializer
+from crm_agents.api.serializers import GivenFeedbackSerializer, MissingSerializer
 from crm_agents.api.validation import FiniteFloatField
 
 
@@ -35,9 +35,7 @@ class ScoreSerializer(serializers.Serializer[Any]):
     trend = serializers.ChoiceField(Trend.choices)
     trend_label = serializers.CharField()
     reasons = ChurnReasonSerializer(many=True)
-    missing = serializers.ListField(
-        child=serializers.CharField(), help_text="Why there is no answer, one sentence each."
-    )
+    missing = MissingSerializer(many=True, help_text="Why there is no answer; empty where there is one.")
 
 
 class ChurnSerializer(ScoreSerializer):

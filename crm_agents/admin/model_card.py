@@ -13,15 +13,10 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from crm_agents import plots
-from crm_agents.admin.wording import (
-    NOT_A_SCORE,
-    baseline_label,
-    figure,
-    in_order,
-    lower_is_better,
-    metric_label,
-)
+from crm_agents.admin.wording import figure
 from crm_agents.models import ModelVersion
+from crm_agents.names import NOT_A_SCORE, baseline_label, in_order, lower_is_better, metric_label
+from crm_agents.verdicts import comparison_entries
 from handoff.errors import HandoffError
 from handoff.files import read_json
 
@@ -57,7 +52,7 @@ def model_card(version: ModelVersion, folder: Path) -> dict[str, Any]:
         "version": version.number,
         "created_at": version.created_at.isoformat(),
         "live": version.agent.live_version_id == version.pk,
-        "gate": {"verdict": version.verdict, "reason": version.verdict_reason},
+        "gate": {"verdict": version.verdict, "comparisons": comparison_entries(version.verdict_reasons)},
         "data": {
             "sha256": snapshot.sha256,
             "watermark": snapshot.watermark.isoformat(),

@@ -8,8 +8,9 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from crm_agents.admin.badges import status_words
-from crm_agents.admin.wording import duration, figure, in_order, metric_label
+from crm_agents.admin.wording import duration, figure
 from crm_agents.models import RunStatus, TrainingRun
+from crm_agents.names import in_order, metric_label
 from crm_agents.plots import sparkline
 
 STAGES = (RunStatus.QUEUED, RunStatus.PREPARING, RunStatus.TRAINING, RunStatus.EVALUATING)

@@ -21,6 +21,7 @@ from crm_agents.admin.base import RecordAdmin, require
 from crm_agents.admin.progress import run_progress
 from crm_agents.admin.wording import duration
 from crm_agents.folders import run_folder
+from crm_agents.missing import missing_sentences
 from crm_agents.models import ModelVersion, TrainingRun
 from crm_agents.services.runs import cancel_run
 
@@ -80,6 +81,7 @@ class TrainingRunAdmin(RecordAdmin):
             run=run,
             progress=run_progress(run, run_folder(run)),
             status=status_badge(run),
+            missing=missing_sentences(run.missing),
             took=self.took(run),
             config=sorted(run.config.items()),
             agent_url=self.url_of(run.agent),

@@ -19,14 +19,16 @@ from crm_agents.admin.badges import badge, status_badge, verdict_badge
 from crm_agents.admin.base import RecordAdmin, require
 from crm_agents.admin.forms import PromoteForm
 from crm_agents.admin.model_card import configuration, metrics_tables, model_card, version_plots, windows
-from crm_agents.admin.wording import figure, metric_label
+from crm_agents.admin.wording import figure
 from crm_agents.folders import artifact_folder
 from crm_agents.models import ModelVersion
 from crm_agents.models.agent import Verdict
+from crm_agents.names import metric_label
 from crm_agents.recipes import get_recipe
 from crm_agents.services.publishing import GateNotPassed, promote_version
 from crm_agents.services.scoring import NothingToScore
-from crm_agents.words import number
+from crm_agents.verdicts import verdict_sentences
+from crm_agents.words import joined, number
 from handoff.errors import HandoffError
 
 PROMOTE = "crm_agents.promote_version"
@@ -39,7 +41,7 @@ class ModelVersionAdmin(RecordAdmin):
     list_display_links = ("name",)
     list_filter = ("verdict", "agent", "created_at")
     list_select_related = ("agent",)
-    search_fields = ("agent__name", "agent__tenant", "=number", "artifact_sha256", "verdict_reason")
+    search_fields = ("agent__name", "agent__tenant", "=number", "artifact_sha256")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[ModelVersion]:
         found: QuerySet[ModelVersion] = (
@@ -93,6 +95,7 @@ class ModelVersionAdmin(RecordAdmin):
             version=version,
             live=live,
             verdict=verdict_badge(version),
+            reasons=verdict_sentences(version.verdict_reasons),
             agent_url=self.url_of(version.agent),
             run_url=self.url_of(version.run),
             sizes={
@@ -132,7 +135,7 @@ class ModelVersionAdmin(RecordAdmin):
             "crm_agents/confirm.html",
             title=_("Promote %s?") % version,
             crumbs=[(str(version), self.url_of(version))],
-            warning=version.verdict_reason if form else "",
+            warning=joined(verdict_sentences(version.verdict_reasons)) if form else "",
             consequences=[
                 _("Every customer is scored with it; readers see its scores once all of them are in."),
                 _("It can be rolled back."),

@@ -20,6 +20,7 @@ from crm_agents.admin.customers import customer_url
 from crm_agents.answers import as_of, why_nothing_is_live
 from crm_agents.models import Agent, ScoreRow
 from crm_agents.selectors import visible_live_scores
+from crm_agents.words import joined
 from crm_data.admin.export import ExportMixin
 from crm_data.admin.paging import RoughPaginator
 from crm_data.selectors import customer_names, visible_customers
@@ -146,7 +147,7 @@ class Worklist(ExportMixin, AgentsAdmin):
 
     def _source(self, agent: Agent) -> dict[str, Any]:
         moment = as_of(agent)
-        why = "" if moment else why_nothing_is_live(agent)
+        why = "" if moment else joined(entry["text"] for entry in why_nothing_is_live(agent))
         return {"agent": agent, "as_of": moment, "version": agent.live_version, "why": why}
 
 

@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from crm_agents.api.serializers import MissingSerializer
+from crm_agents.missing import missing_entries
 from crm_agents.models import RunStatus, ScoringRun, TrainingRun
 
 if TYPE_CHECKING:
@@ -77,9 +79,9 @@ class RunSerializer(serializers.Serializer[Any]):
         names = ("phase", "step", "of", "loss", "eta_seconds")
         return {name: run.progress.get(name) for name in names} if run.progress else None
 
-    def get_missing(self, run: Run) -> list[str]:
-        """What data is missing, one sentence each, where there is not enough."""
-        return [str(sentence) for sentence in run.missing] if isinstance(run, TrainingRun) else []
+    @extend_schema_field(MissingSerializer(many=True, help_text="What data is missing for the run."))
+    def get_missing(self, run: Run) -> list[dict[str, str]]:
+        return missing_entries(run.missing) if isinstance(run, TrainingRun) else []
 
     def get_notice(self, run: Run) -> str:
         """What holds up queued work, or empty."""

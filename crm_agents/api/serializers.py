@@ -15,3 +15,10 @@ class GivenFeedbackSerializer(serializers.Serializer[Any]):
     reason = serializers.CharField(allow_blank=True)
     by = serializers.CharField(allow_blank=True)
     at = serializers.DateTimeField()
+
+
+class MissingSerializer(serializers.Serializer[Any]):
+    """Why there is nothing to show."""
+
+    code = serializers.CharField(help_text="For programs, e.g. `not_trained`, `purchases`.")
+    text = serializers.CharField(help_text="For people, in the language of the request.")

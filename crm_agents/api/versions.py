@@ -15,15 +15,40 @@ from crm_agents.api.permissions import PROMOTE_VERSION, VIEW_SCORES
 from crm_agents.api.problems import Problem, conflict
 from crm_agents.api.run_answers import RunSerializer
 from crm_agents.api.runs import accepted, cannot_score
-from crm_agents.api.schema import ACCEPTED_HEADERS, IDEMPOTENCY_KEY, describe, sent
+from crm_agents.api.schema import ACCEPTED_HEADERS, IDEMPOTENCY_KEY, answered, describe, sent
 from crm_agents.api.validation import StrictSerializer
 from crm_agents.models import ModelVersion
 from crm_agents.models.agent import Verdict
+from crm_agents.services.gate import OPERATORS
 from crm_agents.services.publishing import GateNotPassed, NothingToRollBackTo, promote_version, roll_back
 from crm_agents.services.scoring import NothingToScore
+from crm_agents.verdicts import comparison_entries
 from handoff.errors import HandoffError
 
 VERSION_ID = OpenApiParameter("version_id", int, OpenApiParameter.PATH)
+
+VERSION_EXAMPLE = {
+    "id": 4,
+    "agent": "churn",
+    "number": 2,
+    "gate": "failed",
+    "gate_reasons": [
+        {
+            "metric": "roc_auc",
+            "model": 0.7012,
+            "sign": ">=",
+            "required": 0.7212,
+            "passed": False,
+            "baseline": "recency_rule",
+            "baseline_value": 0.7071,
+            "text": "ROC-AUC 0.7012 is not enough to beat 0.7071 (Best “no purchase for N days” rule); "
+            "needed: at least 0.7212.",
+        }
+    ],
+    "live": False,
+    "created_at": "2026-03-02T10:15:00Z",
+    "url": "https://crm.example.com/api/v1/versions/4/",
+}
 
 
 class VersionsQuery(PageQuery):
@@ -31,15 +56,34 @@ class VersionsQuery(PageQuery):
     gate = serializers.ChoiceField(Verdict.choices, default="", help_text="Its verdict.")
 
 
+class ComparisonSerializer(serializers.Serializer[Any]):
+    """One condition of the gate; a figure that the evaluation lacks is null."""
+
+    metric = serializers.CharField(help_text="For programs, e.g. `roc_auc`.")
+    model = serializers.FloatField(allow_null=True, help_text="Of this version, on the test window.")
+    sign = serializers.ChoiceField(list(OPERATORS), help_text="How `model` must stand to `required`.")
+    required = serializers.FloatField(  # type: ignore[assignment]  # a member of the answer
+        allow_null=True
+    )
+    passed = serializers.BooleanField()
+    baseline = serializers.CharField(allow_null=True, help_text="Null: a bound on the version alone.")
+    baseline_value = serializers.FloatField(allow_null=True)
+    text = serializers.CharField(help_text="For people, in the language of the request.")
+
+
 class VersionSerializer(serializers.Serializer[Any]):
     id = serializers.IntegerField()
     agent = serializers.CharField(source="agent.name")
     number = serializers.IntegerField()
     gate = serializers.ChoiceField(Verdict.choices, source="verdict")
-    gate_reason = serializers.CharField(source="verdict_reason", allow_blank=True)
+    gate_reasons = serializers.SerializerMethodField()
     live = serializers.SerializerMethodField()
     created_at = serializers.DateTimeField()
     url = serializers.SerializerMethodField()
+
+    @extend_schema_field(ComparisonSerializer(many=True))
+    def get_gate_reasons(self, version: ModelVersion) -> list[dict[str, Any]]:
+        return comparison_entries(version.verdict_reasons)
 
     def get_live(self, version: ModelVersion) -> bool:
         return version.agent.live_version_id == version.pk
@@ -94,6 +138,7 @@ class VersionListView(ApiView):
         "Versions of the agents, newest first",
         parameters=[VersionsQuery],
         responses={200: VersionSerializer(many=True)},
+        examples=[answered("Held back by the gate", VERSION_EXAMPLE)],
     )
     def get(self, request: Request) -> Response:
         query = self.query(VersionsQuery)

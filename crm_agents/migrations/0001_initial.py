@@ -59,7 +59,7 @@ class Migration(migrations.Migration):
                 ('artifact_sha256', models.CharField(max_length=64)),
                 ('evaluation', models.JSONField(default=dict, verbose_name='evaluation')),
                 ('verdict', models.CharField(choices=[('passed', 'passed'), ('failed', 'failed')], max_length=16, verbose_name='gate')),
-                ('verdict_reason', models.TextField(blank=True, verbose_name='why')),
+                ('verdict_reasons', models.JSONField(default=list, verbose_name='why')),
                 ('created_at', models.DateTimeField(default=django.utils.timezone.now, verbose_name='created at')),
                 ('agent', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='versions', to='crm_agents.agent', verbose_name='agent')),
                 ('snapshot', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='crm_data.snapshot', verbose_name='snapshot')),

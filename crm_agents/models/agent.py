@@ -64,7 +64,7 @@ class ModelVersion(models.Model):
     )
     evaluation = models.JSONField(_("evaluation"), default=dict)  # the run's evaluation.json
     verdict = models.CharField(_("gate"), max_length=16, choices=Verdict.choices)
-    verdict_reason = models.TextField(_("why"), blank=True)
+    verdict_reasons = models.JSONField(_("why"), default=list)  # comparisons, see services/gate.py
     created_at = models.DateTimeField(_("created at"), default=timezone.now)
 
     class Meta:

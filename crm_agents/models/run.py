@@ -32,7 +32,7 @@ class TrainingRun(Leased):
     publish = models.BooleanField(_("publish when the gate is passed"), default=True)
     progress = models.JSONField(_("progress"), default=dict)  # newest line of progress.jsonl
     log_tail = models.TextField(_("log"), blank=True)
-    missing = models.JSONField(_("missing data"), default=list)  # sentences, when not_enough_data
+    missing = models.JSONField(_("missing data"), default=list)  # facts, see handoff/missing.py
 
     class Meta:
         verbose_name = _("run")

@@ -3,10 +3,8 @@
 import math
 import operator
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
-
-from django.utils.translation import gettext as _
 
 from crm_agents.recipes import Gate
 
@@ -20,10 +18,18 @@ OPERATORS: dict[str, Callable[[float, float], bool]] = {
 
 @dataclass(frozen=True)
 class Comparison:
-    """One condition of the gate and whether it is met, in a sentence with its figures."""
+    """One condition of the gate, in figures; `crm_agents.verdicts` puts them into words.
 
+    `model` must stand to `required` as `sign` says. A figure that the evaluation lacks is None.
+    """
+
+    metric: str
+    model: float | None
+    sign: str
+    required: float | None
     passed: bool
-    reason: str
+    baseline: str | None = None  # None: a bound on the model's own metric
+    baseline_value: float | None = None
 
 
 @dataclass(frozen=True)
@@ -37,8 +43,9 @@ class Judgement:
         return all(comparison.passed for comparison in self.comparisons)
 
     @property
-    def reason(self) -> str:
-        return "\n".join(comparison.reason for comparison in self.comparisons)
+    def reasons(self) -> list[dict[str, Any]]:
+        """The comparisons as JSON values, the way a version keeps them."""
+        return [asdict(comparison) for comparison in self.comparisons]
 
 
 def judge(gate: Gate, evaluation: Mapping[str, Any]) -> Judgement:
@@ -54,48 +61,18 @@ def judge(gate: Gate, evaluation: Mapping[str, Any]) -> Judgement:
 
 def _beats(gate: Gate, name: str, model: Mapping[str, Any], baseline: Mapping[str, Any]) -> Comparison:
     own, rival = number(model.get(gate.metric)), number(baseline.get(gate.metric))
-    if own is None:
-        return Comparison(False, _("%(metric)s of the model is missing.") % {"metric": gate.metric})
-    if rival is None:
-        return Comparison(
-            False, _("%(metric)s of %(baseline)s is missing.") % {"metric": gate.metric, "baseline": name}
-        )
-    sign = 1 if gate.higher_is_better else -1
-    needed = rival + sign * abs(rival) * gate.margin
-    passed = sign * own >= sign * needed and sign * own > sign * rival
-    figures = {
-        "metric": gate.metric,
-        "own": f"{own:.4f}",
-        "rival": f"{rival:.4f}",
-        "needed": f"{needed:.4f}",
-        "baseline": name,
-        "bound": _("at least") if gate.higher_is_better else _("at most"),
-        "margin": f"{gate.margin:.1%}",
-    }
-    return Comparison(passed, _sentence(passed) % figures)
-
-
-def _sentence(passed: bool) -> str:
-    if passed:
-        return _(
-            "%(metric)s %(own)s beats %(baseline)s %(rival)s: "
-            "needed %(bound)s %(needed)s (margin %(margin)s)."
-        )
-    return _(
-        "%(metric)s %(own)s does not beat %(baseline)s %(rival)s: "
-        "needed %(bound)s %(needed)s (margin %(margin)s)."
-    )
+    way = 1 if gate.higher_is_better else -1
+    required = None if rival is None else rival + way * abs(rival) * max(gate.margin, 0.0)
+    sign = ">" if gate.higher_is_better else "<"
+    if required != rival:  # the margin is what makes it better, so that it may just be reached
+        sign += "="
+    passed = own is not None and required is not None and OPERATORS[sign](own, required)
+    return Comparison(gate.metric, own, sign, required, passed, name, rival)
 
 
 def _within(name: str, sign: str, bound: float, model: Mapping[str, Any]) -> Comparison:
     own = number(model.get(name))
-    if own is None:
-        return Comparison(False, _("%(metric)s of the model is missing.") % {"metric": name})
-    passed = OPERATORS[sign](own, bound)
-    figures = {"metric": name, "own": f"{own:.4f}", "bound": f"{sign} {bound:g}"}
-    if passed:
-        return Comparison(True, _("%(metric)s %(own)s is %(bound)s.") % figures)
-    return Comparison(False, _("%(metric)s %(own)s is not %(bound)s.") % figures)
+    return Comparison(name, own, sign, bound, own is not None and OPERATORS[sign](own, bound))
 
 
 def number(value: object) -> float | None:

@@ -8,6 +8,8 @@ from crm_agents.models import Agent, ModelVersion, RunStatus, ScoringRun
 from crm_agents.models.agent import Verdict
 from crm_agents.services import audit
 from crm_agents.services.scoring import cancel_scorings, newest_snapshot, point_to, start_scoring
+from crm_agents.verdicts import verdict_sentences
+from crm_agents.words import joined
 
 
 class GateNotPassed(Exception):
@@ -16,7 +18,7 @@ class GateNotPassed(Exception):
     def __init__(self, version: ModelVersion) -> None:
         super().__init__(
             _("%(version)s did not pass its gate: %(reason)s Give a reason to promote it all the same.")
-            % {"version": version, "reason": version.verdict_reason}
+            % {"version": version, "reason": joined(verdict_sentences(version.verdict_reasons))}
         )
         self.version = version
 

@@ -49,15 +49,17 @@ def start_scoring(
     With `supersede`, an active scoring of the agent is cancelled first. Raises NothingToScore,
     ScoringAlreadyActive, and HandoffError when the snapshot's manifest cannot be read.
     """
-    version = version or agent.live_version
-    if version is None:
-        raise NothingToScore(_("%(agent)s has no live version to score with.") % {"agent": agent})
-    snapshot = newest_snapshot(agent)
-    if snapshot is None:
-        raise NothingToScore(_("There is no snapshot yet: train the agent first."))
-    as_of = _as_of(snapshot)
     try:
         with transaction.atomic():
+            # The caller's copy may be minutes old; a promotion since then must not be undone.
+            agent = Agent.objects.select_for_update().get(pk=agent.pk)
+            version = version or agent.live_version
+            if version is None:
+                raise NothingToScore(_("%(agent)s has no live version to score with.") % {"agent": agent})
+            snapshot = newest_snapshot(agent)
+            if snapshot is None:
+                raise NothingToScore(_("There is no snapshot yet: train the agent first."))
+            as_of = _as_of(snapshot)
             if supersede:
                 cancel_scorings(agent, user=user)
             return _store(agent, version, snapshot, as_of, user)

@@ -69,8 +69,8 @@ def _create(
         snapshot=run.snapshot,
         evaluation=evaluation,
         verdict=Verdict.PASSED if judgement.passed else Verdict.FAILED,
-        verdict_reason=judgement.reason,
+        verdict_reasons=judgement.reasons,
     )
-    detail = {"verdict": version.verdict, "reason": version.verdict_reason}
+    detail = {"verdict": version.verdict, "reasons": version.verdict_reasons}
     audit.record(agent, "version.created", version, user=run.started_by, detail=detail)
     return version

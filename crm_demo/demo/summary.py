@@ -5,6 +5,7 @@ from typing import Any
 
 from crm_agents.models import Agent, ScoringRun, TrainingRun
 from crm_agents.recipes import get_recipe
+from crm_agents.verdicts import comparison_entries
 from crm_data.models import Customer, ImportBatch, Interaction, MarketIndicator, Product, Snapshot
 from crm_demo.demo.options import DemoOptions
 from crm_demo.demo.watching import View
@@ -48,7 +49,7 @@ def agent_summary(agent: Agent, seen: View) -> dict[str, Any]:
         "published": agent.live_scoring_id is not None,
         "version": version.number if version is not None else None,
         "verdict": version.verdict if version is not None else None,
-        "verdict_reason": version.verdict_reason if version is not None else "",
+        "verdict_reasons": comparison_entries(version.verdict_reasons) if version is not None else [],
         "gate": _gate(agent, evaluation),
         "counts": evaluation.get("counts", {}),
         "windows": evaluation.get("windows", {}),

@@ -2,8 +2,10 @@
 
 from dataclasses import dataclass
 
+from crm_agents.missing import missing_sentences
 from crm_agents.models import Agent, RunStatus, ScoringRun, TrainingRun
 from crm_agents.models.agent import Verdict
+from crm_agents.verdicts import verdict_sentences
 
 # Share of a run's time that has passed when a phase begins, and when it ends.
 PHASES = {
@@ -40,11 +42,12 @@ def view(agent: Agent, run: TrainingRun | None) -> View:
     if run.is_active:
         return _training(name, run)
     if run.status != RunStatus.SUCCEEDED:
-        words = " ".join([run.get_status_display(), *run.missing, run.error]).strip()
+        words = " ".join([run.get_status_display(), *missing_sentences(run.missing), run.error]).strip()
         return View(name, 1.0, words, ended=True)
     version = run.version
     if version.verdict != Verdict.PASSED:
-        return View(name, 1.0, f"held back by the gate: {version.verdict_reason}", ended=True)
+        reasons = " ".join(verdict_sentences(version.verdict_reasons))
+        return View(name, 1.0, f"held back by the gate: {reasons}", ended=True)
     return _scoring(name, ScoringRun.objects.filter(version=version).order_by("created_at").last())
 
 

@@ -85,10 +85,8 @@ def complete_vocabulary(
     category = facts["category"].replace_strict(numbers, default=0, return_dtype=pl.Int64)
     price = facts["price"].fill_null(0.0).fill_nan(0.0).clip(lower_bound=0.0).log1p()
     # A product that left the products table is sold no more; a host without such a table offers all it sold.
-    listed = (
-        facts["product"].is_in(table["product"].to_list()) if len(table) else pl.Series([True] * len(names))
-    )
-    offered = listed.to_numpy() & facts["available"].fill_null(True).to_numpy()
+    listed = facts["product"].is_in(table["product"].to_list()) if len(table) else len(names) * [True]
+    offered = np.asarray(listed, bool) & facts["available"].fill_null(True).to_numpy().astype(bool)
     return Vocabulary(
         products=names,
         known=len(products),
@@ -96,5 +94,5 @@ def complete_vocabulary(
         categories=categories,
         product_category=category.fill_null(0).to_numpy().astype(np.int64),
         product_price=price.to_numpy().astype(np.float32),
-        offered=offered.astype(bool),
+        offered=offered,
     )

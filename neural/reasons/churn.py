@@ -42,8 +42,8 @@ def warn(
         score = round(float(chance[row]), 4)
         payload = {"reasons": facts.reasons(row, score), "before": before.get(int(number))}
         rows[world.history.customers[number]] = (score, json.dumps(payload))
-    missing = f"No purchase in the last {world.config.active_days} days."
-    absent = (None, json.dumps({"missing": [missing]}))
+    inactive = {"code": "inactive", "days": world.config.active_days}
+    absent = (None, json.dumps({"missing": [inactive]}))
     records = [(name, *rows.get(name, absent)) for name in sorted(wanted)]
     return pl.DataFrame(records, schema=SCORES, orient="row")
 

@@ -95,7 +95,7 @@ def make_version(snapshot: "Snapshot") -> "Callable[..., ModelVersion]":
                 "artifact_sha256": "a" * 64,
                 "snapshot": snapshot,
                 "verdict": "passed",
-                "verdict_reason": "Better by 4 %.",
+                "verdict_reasons": [],
                 "evaluation": {"metrics": {"model": {"roc_auc": 0.78}}},
                 "created_at": AS_OF,
                 **values,

@@ -36,7 +36,7 @@ def test_a_customers_risk_comes_with_trend_and_reasons(api: Any, live_churn: Any
 def test_a_customer_without_an_answer_is_told_why(api: Any, customers: Any) -> None:
     body = api.get("/api/v1/customers/C1/churn/").json()
     assert (body["probability"], body["tier"]) == (None, "unknown")
-    assert body["missing"] == ["This agent has not been trained yet."]
+    assert body["missing"] == [{"code": "not_trained", "text": "This agent has not been trained yet."}]
 
 
 def test_a_foreign_customers_risk_is_404(api: Any, live_churn: Any) -> None:

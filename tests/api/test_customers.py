@@ -105,7 +105,9 @@ def test_a_customer_shows_record_profile_and_agents(
 def test_without_live_scores_the_agents_say_why(api: Any, customers: Any) -> None:
     body = api.get("/api/v1/customers/C1/").json()
     assert body["agents"]["churn"]["probability"] is None
-    assert body["agents"]["churn"]["missing"] == ["This agent has not been trained yet."]
+    assert body["agents"]["churn"]["missing"] == [
+        {"code": "not_trained", "text": "This agent has not been trained yet."}
+    ]
 
 
 def test_a_foreign_customer_and_none_at_all_get_the_same_answer(api: Any, customers: Any) -> None:

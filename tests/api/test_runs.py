@@ -173,13 +173,16 @@ def test_progress_is_that_of_the_phase(manager_api: Any, queued_run: Any) -> Non
 
 
 def test_not_enough_data_says_what_is_missing(manager_api: Any, queued_run: Any) -> None:
-    queued_run.status, queued_run.missing = RunStatus.NOT_ENOUGH_DATA, ["3 of 50 customers."]
+    queued_run.status, queued_run.missing = (
+        RunStatus.NOT_ENOUGH_DATA,
+        [{"code": "customers", "have": 3, "need": 50}],
+    )
     queued_run.save()
     body = manager_api.get(f"/api/v1/runs/{queued_run.pk}/").json()
     assert (body["status"], body["active"], body["missing"]) == (
         "not_enough_data",
         False,
-        ["3 of 50 customers."],
+        [{"code": "customers", "text": "3 customers with purchases; at least 50 are needed."}],
     )
 
 

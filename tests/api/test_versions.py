@@ -4,15 +4,14 @@ import pytest
 
 from crm_agents.models import AuditEntry, ModelVersion, RunStatus, ScoringRun
 from crm_agents.services.agents import get_agent
+from tests.published import TOO_LOW
 
 LIST = "/api/v1/versions/"
 
 
 @pytest.fixture
 def failed_version(live_churn: Any, make_version: Any) -> ModelVersion:
-    version: ModelVersion = make_version(
-        live_churn, 2, verdict="failed", verdict_reason="Worse than the rule by 3 %."
-    )
+    version: ModelVersion = make_version(live_churn, 2, verdict="failed", verdict_reasons=[TOO_LOW])
     return version
 
 
@@ -27,7 +26,13 @@ def test_versions_are_listed_newest_first(api: Any, live_churn: Any, failed_vers
         "agent": "churn",
         "number": 2,
         "gate": "failed",
-        "gate_reason": "Worse than the rule by 3 %.",
+        "gate_reasons": [
+            {
+                **TOO_LOW,
+                "text": "NDCG@10 0.1000 is not enough to beat 0.3000 "
+                "(Customer's own most frequent products); needed: at least 0.3030.",
+            }
+        ],
         "live": False,
         "created_at": "2011-12-09T12:50:00Z",
         "url": f"http://testserver/api/v1/versions/{failed_version.pk}/",
@@ -118,8 +123,8 @@ def test_a_version_that_failed_its_gate_needs_a_reason(
     body = answer.json()
     assert body["type"] == "urn:problem:crm-agents:gate-not-passed"
     assert body["detail"] == (
-        "churn v2 did not pass its gate: Worse than the rule by 3 %. "
-        "Give a reason to promote it all the same."
+        "churn v2 did not pass its gate: NDCG@10 0.1000 is not enough to beat 0.3000 (Customer's own most "
+        "frequent products); needed: at least 0.3030. Give a reason to promote it all the same."
     )
     live_churn.refresh_from_db()
     assert live_churn.live_scoring_id == before

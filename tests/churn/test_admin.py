@@ -20,7 +20,7 @@ REGULAR = {"code": "regular", "direction": "down", "orders": 12, "days": 365}
 ANSWERS: dict[str, Answer] = {
     "M": (0.5, {"before": 0.45, "reasons": []}),
     "H": (0.81, {"before": 0.6, "reasons": [OVERDUE, REGULAR]}),
-    "U": (None, {"missing": ["No purchase in the last 365 days."]}),
+    "U": (None, {"missing": [{"code": "inactive", "days": 365}]}),
     "L": (0.1, {"before": 0.4, "reasons": []}),
 }
 

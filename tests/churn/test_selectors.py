@@ -13,11 +13,12 @@ from tests.published import Answer, publish
 pytestmark = pytest.mark.django_db
 
 OVERDUE = {"code": "overdue", "direction": "up", "usual_gap_days": 18, "days_since": 74}
+UNFINISHED = {"training_failed": "The last training of this agent did not finish, so there are no scores."}
 ANSWERS: dict[str, Answer] = {
     "A": (0.81234567, {"before": 0.6, "reasons": [OVERDUE, {"code": "new_in_a_later_version"}]}),
     "B": (0.5, {"before": 0.45, "reasons": []}),
     "C": (0.1, {"before": None, "reasons": []}),
-    "D": (None, {"missing": ["No purchase in the last 365 days."]}),
+    "D": (None, {"missing": [{"code": "inactive", "days": 365}]}),
 }
 
 
@@ -46,7 +47,7 @@ def test_a_warning_is_probability_tier_trend_and_reasons_in_words() -> None:
     }
 
 
-def no_answer(customer_id: str, missing: str, **provenance: Any) -> dict[str, Any]:
+def no_answer(customer_id: str, missing: dict[str, str], **provenance: Any) -> dict[str, Any]:
     return {
         "agent": "churn",
         "customer_id": customer_id,
@@ -56,7 +57,7 @@ def no_answer(customer_id: str, missing: str, **provenance: Any) -> dict[str, An
         "trend": "unknown",
         "trend_label": "not enough information",
         "reasons": [],
-        "missing": [missing],
+        "missing": [{"code": code, "text": text} for code, text in missing.items()],
         "as_of": None,
         "version": None,
         "feedback": None,
@@ -67,7 +68,10 @@ def no_answer(customer_id: str, missing: str, **provenance: Any) -> dict[str, An
 def test_without_enough_information_the_answer_says_what_is_missing() -> None:
     agent = publish("churn", ANSWERS)
     assert churn_for(agent, "D") == no_answer(
-        "D", "No purchase in the last 365 days.", as_of="2011-12-09T12:50:00+00:00", version=1
+        "D",
+        {"inactive": "No purchase in the last 365 days."},
+        as_of="2011-12-09T12:50:00+00:00",
+        version=1,
     )
 
 
@@ -75,34 +79,44 @@ def test_a_customer_who_came_after_the_scoring_is_told_apart() -> None:
     agent = publish("churn", ANSWERS)
     assert churn_for(agent, "new") == no_answer(
         "new",
-        "The scores of Dec. 9, 2011 do not cover this customer; one who came later is scored the next time.",
+        {
+            "not_covered": "The scores of Dec. 9, 2011 do not cover this customer; "
+            "one who came later is scored the next time."
+        },
         as_of="2011-12-09T12:50:00+00:00",
         version=1,
     )
 
 
 @pytest.mark.parametrize(
-    ("status", "missing", "sentence"),
+    ("status", "missing", "why"),
     [
-        (None, [], "This agent has not been trained yet."),
-        (RunStatus.QUEUED, [], "This agent is being trained now."),
+        (None, [], {"not_trained": "This agent has not been trained yet."}),
+        (RunStatus.QUEUED, [], {"in_training": "This agent is being trained now."}),
         (
             RunStatus.NOT_ENOUGH_DATA,
-            ["It needs 50 customers and has 3."],
-            "There is not enough data to train this agent yet. It needs 50 customers and has 3.",
+            [{"code": "customers", "have": 3, "need": 50}],
+            {
+                "not_enough_data": "There is not enough data to train this agent yet.",
+                "customers": "3 customers with purchases; at least 50 are needed.",
+            },
         ),
-        (RunStatus.FAILED, [], "The last training of this agent did not finish, so there are no scores."),
-        (RunStatus.CANCELLED, [], "The last training of this agent did not finish, so there are no scores."),
-        (RunStatus.SUCCEEDED, [], "This agent is trained, but none of its versions is published."),
+        (RunStatus.FAILED, [], UNFINISHED),
+        (RunStatus.CANCELLED, [], UNFINISHED),
+        (
+            RunStatus.SUCCEEDED,
+            [],
+            {"not_published": "This agent is trained, but none of its versions is published."},
+        ),
     ],
 )
 def test_before_anything_is_live_the_answer_says_why(
-    status: str | None, missing: list[str], sentence: str
+    status: str | None, missing: list[dict[str, Any]], why: dict[str, str]
 ) -> None:
     agent = Agent.objects.create(name="churn")
     if status is not None:
         TrainingRun.objects.create(agent=agent, status=status, missing=missing)
-    assert churn_for(agent, "A") == no_answer("A", sentence)
+    assert churn_for(agent, "A") == no_answer("A", why)
 
 
 def test_only_the_live_scoring_is_read() -> None:

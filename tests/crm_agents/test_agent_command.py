@@ -11,7 +11,7 @@ from crm_agents.models import Agent, ModelVersion, RunStatus, ScoringRun, Traini
 from crm_agents.services.execution import execute_run
 from crm_agents.services.runs import start_run
 from crm_agents.services.shards import score_shard
-from tests.published import publish
+from tests.published import TOO_LOW, publish
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -72,8 +72,8 @@ def test_promote_and_roll_back(agent: Agent) -> None:
 
 def test_a_failed_gate_asks_for_a_reason(agent: Agent) -> None:
     publish("recommender", {})
-    ModelVersion.objects.update(verdict="failed", verdict_reason="Too low.")
-    with pytest.raises(CommandError, match="did not pass its gate: Too low. Give a reason"):
+    ModelVersion.objects.update(verdict="failed", verdict_reasons=[TOO_LOW])
+    with pytest.raises(CommandError, match=r"needed: at least 0\.3030\. Give a reason"):
         agent_command("promote", "recommender", "1")
 
     assert (
@@ -114,9 +114,9 @@ def test_following_ends_with_the_published_scores(
     assert out.getvalue().splitlines() == [
         "recommender: evaluating",
         "recommender v1: passed",
-        "ndcg@10 0.4500 beats personal_top 0.3000: needed at least 0.3030 (margin 1.0%).",
-        "ndcg@10 0.4500 beats item_knn 0.3000: needed at least 0.3030 (margin 1.0%).",
-        "ndcg@10 0.4500 beats popularity 0.3000: needed at least 0.3030 (margin 1.0%).",
+        "NDCG@10 0.4500 beats 0.3000 (Customer's own most frequent products); needed: at least 0.3030.",
+        "NDCG@10 0.4500 beats 0.3000 (Bought together (ItemKNN)); needed: at least 0.3030.",
+        "NDCG@10 0.4500 beats 0.3000 (Most popular products); needed: at least 0.3030.",
         "recommender v1: published, 6 customers scored",
     ]
 

@@ -27,7 +27,7 @@ OVERDUE = {"code": "overdue", "direction": "up", "usual_gap_days": 18, "days_sin
 REGULAR = {"code": "regular", "direction": "down", "orders": 12, "days": 365}
 CHURN: dict[str, Answer] = {
     "17850": (0.81, {"before": 0.6, "reasons": [OVERDUE, REGULAR]}),
-    "X": (None, {"missing": ["No purchase in the last 365 days."]}),
+    "X": (None, {"missing": [{"code": "inactive", "days": 365}]}),
 }
 REPEAT = {"code": "repeat", "times": 6, "usual_gap_days": 30, "days_since": 35}
 ITEMS = [{"product": "22423", "score": 0.312, "reasons": [REPEAT]}]

@@ -78,7 +78,15 @@ def test_a_version_that_fails_its_gate_is_kept_and_not_scored(run: TrainingRun, 
 
     version = ModelVersion.objects.get()
     assert version.verdict == "failed"
-    assert "ndcg@10 0.1000 does not beat personal_top 0.3000" in version.verdict_reason
+    assert version.verdict_reasons[0] == {
+        "metric": "ndcg@10",
+        "model": 0.1,
+        "sign": ">=",
+        "required": 0.303,
+        "passed": False,
+        "baseline": "personal_top",
+        "baseline_value": 0.3,
+    }
     assert TrainingRun.objects.get().status == RunStatus.SUCCEEDED
     assert ScoringRun.objects.count() == 0
 
@@ -96,7 +104,7 @@ def test_not_enough_data_is_an_answer_with_what_is_missing(run: TrainingRun, stu
     execute_run(run.pk)
 
     run.refresh_from_db()
-    assert (run.status, run.missing, run.error) == (RunStatus.NOT_ENOUGH_DATA, ["More."], "")
+    assert (run.status, run.missing, run.error) == (RunStatus.NOT_ENOUGH_DATA, [{"code": "no_events"}], "")
     assert ModelVersion.objects.count() == 0
 
 

@@ -13,7 +13,7 @@ from crm_agents.services.publishing import GateNotPassed, NothingToRollBackTo, p
 from crm_agents.services.retention import delete_old_scores, erase_customer
 from crm_data.models import Snapshot
 from recommender.models import RecommendationSet
-from tests.published import publish
+from tests.published import TOO_LOW, publish
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -104,9 +104,11 @@ def test_a_failed_gate_is_overridden_only_with_a_reason(published: Publish) -> N
     published(0.1)
     agent = published(0.2)
     version = ModelVersion.objects.get(number=1)
-    version.verdict, version.verdict_reason = "failed", "ndcg@10 too low."
+    version.verdict, version.verdict_reasons = "failed", [TOO_LOW]
     version.save()
-    with pytest.raises(GateNotPassed, match=r"recommender v1 did not pass its gate: ndcg@10 too low\."):
+    with pytest.raises(
+        GateNotPassed, match=r"v1 did not pass its gate: NDCG@10 0\.1000 is not enough to beat 0\.3000"
+    ):
         promote_version(version, override_reason="  ")
     assert scores(agent) == [0.2]
     assert AuditEntry.objects.count() == 0

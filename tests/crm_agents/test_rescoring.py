@@ -10,7 +10,8 @@ from crm_agents.services.rescoring import score_live_agents
 from crm_agents.services.runs import start_run
 from crm_agents.services.shards import score_shard
 from crm_data.models import Snapshot
-from crm_data.services.snapshots import SnapshotError
+from crm_data.services.snapshots import SnapshotError, build_snapshot
+from tests.published import publish
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -33,6 +34,20 @@ def test_live_agents_are_scored_on_a_new_snapshot(live: Agent, woken: list[str])
     assert Snapshot.objects.count() == 2
     assert score_live_agents() == 0  # the first is still under way
     assert ScoringRun.objects.count() == 2
+
+
+def test_a_version_promoted_while_the_snapshot_is_built_stays_live(
+    live: Agent, woken: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def build(tenant: str) -> Snapshot:
+        publish("recommender", {"C1": (0.5, {"items": []})})
+        return build_snapshot(tenant)
+
+    monkeypatch.setattr(rescoring, "build_snapshot", build)
+    assert score_live_agents() == 1
+
+    scoring = ScoringRun.objects.get(status=RunStatus.QUEUED)
+    assert scoring.version.number == 2
 
 
 def test_agents_without_a_live_version_are_left_out(agent: Agent, shop: None) -> None:

@@ -55,6 +55,17 @@ EVALUATION: dict[str, Any] = {
 }
 
 
+BEATEN: dict[str, Any] = {
+    "metric": "roc_auc",
+    "model": 0.7812,
+    "sign": ">=",
+    "required": 0.7212,
+    "passed": True,
+    "baseline": "recency_rule",
+    "baseline_value": 0.7071,
+}
+
+
 def make_version(agent: Agent, snapshot: Snapshot, *, number: int, **values: Any) -> ModelVersion:
     done = TrainingRun.objects.create(
         agent=agent, snapshot=snapshot, status=RunStatus.SUCCEEDED, created_at=AT, config={"epochs": 6}
@@ -69,7 +80,7 @@ def make_version(agent: Agent, snapshot: Snapshot, *, number: int, **values: Any
             "snapshot": snapshot,
             "evaluation": EVALUATION,
             "verdict": "passed",
-            "verdict_reason": "ROC-AUC 0.7812 beats recency_rule 0.7071.",
+            "verdict_reasons": [BEATEN],
             "created_at": AT,
             **values,
         }

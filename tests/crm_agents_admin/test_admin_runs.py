@@ -95,12 +95,12 @@ class TestPage:
         run = TrainingRun.objects.create(
             agent=agent,
             status=RunStatus.NOT_ENOUGH_DATA,
-            missing=["There are 12 customers; 50 are needed.", "History covers 3 days; 180 are needed."],
+            missing=[{"code": "customers", "have": 1, "need": 50}, {"code": "days", "have": 3, "need": 1180}],
         )
 
         assert (
-            "<ul><li>There are 12 customers; 50 are needed.</li>"
-            "<li>History covers 3 days; 180 are needed.</li></ul>"
+            "<ul><li>1 customer with purchases; at least 50 are needed.</li>"
+            "<li>3 days of purchase history; at least 1,180 are needed.</li></ul>"
         ) in text_of(viewer.get(page(run)))
 
     def test_what_holds_up_a_queued_run_is_told(self, viewer: Client, agent: Agent) -> None:

@@ -1,6 +1,7 @@
 """Versions: the list, the model card, its JSON, and promoting."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.test import Client
@@ -9,6 +10,7 @@ from pytest_django.fixtures import DjangoAssertNumQueries
 from crm_agents.models import Agent, AuditEntry, ModelVersion, ScoringRun
 from crm_data.models import Snapshot
 from tests.crm_agents_admin.support import (
+    BEATEN,
     EVALUATION,
     inline_parts,
     make_version,
@@ -17,7 +19,15 @@ from tests.crm_agents_admin.support import (
 )
 
 LIST = "/admin/crm_agents/modelversion/"
-FAILED = {"verdict": "failed", "verdict_reason": "ROC-AUC 0.7 does not beat recency_rule 0.7071."}
+FAILED: dict[str, Any] = {
+    "verdict": "failed",
+    "verdict_reasons": [{**BEATEN, "model": 0.7, "passed": False}],
+}
+ENOUGH = "ROC-AUC 0.7812 beats 0.7071 (Best “no purchase for N days” rule); needed: at least 0.7212."
+TOO_LOW = (
+    "ROC-AUC 0.7000 is not enough to beat 0.7071 (Best “no purchase for N days” rule); "
+    "needed: at least 0.7212."
+)
 
 
 def page(version: ModelVersion) -> str:
@@ -74,7 +84,7 @@ class TestModelCard:
         text = text_of(viewer.get(page(failed)))
 
         assert '<span class="crm-badge crm-badge--bad">gate failed</span>' in text
-        assert "<p>ROC-AUC 0.7 does not beat recency_rule 0.7071.</p>" in text
+        assert f"<ul><li>{TOO_LOW}</li></ul>" in text
 
     def test_it_sets_the_model_beside_every_baseline(self, viewer: Client, version: ModelVersion) -> None:
         text = text_of(viewer.get(page(version)))
@@ -183,7 +193,7 @@ class TestModelCard:
             "version": 1,
             "created_at": "2011-09-09T12:00:00+00:00",
             "live": False,
-            "gate": {"verdict": "passed", "reason": "ROC-AUC 0.7812 beats recency_rule 0.7071."},
+            "gate": {"verdict": "passed", "comparisons": [{**BEATEN, "text": ENOUGH}]},
             "data": {
                 "sha256": "a1" * 32,
                 "watermark": "2011-09-09T12:00:00+00:00",
@@ -231,7 +241,7 @@ class TestPromote:
         asked = text_of(boss.get(f"{LIST}{failed.pk}/promote/"))
         answer = boss.post(f"{LIST}{failed.pk}/promote/", {"reason": "  "})
 
-        assert "ROC-AUC 0.7 does not beat recency_rule 0.7071." in asked
+        assert TOO_LOW in asked
         assert "Promote all the same" in asked
         assert "Reason is empty; the gate was not passed, so say why this version should go live." in text_of(
             answer

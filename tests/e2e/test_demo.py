@@ -25,7 +25,7 @@ AGENT_KEYS = {
     "published",
     "version",
     "verdict",
-    "verdict_reason",
+    "verdict_reasons",
     "gate",
     "counts",
     "windows",

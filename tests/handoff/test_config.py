@@ -59,9 +59,8 @@ def test_a_folder_without_a_configuration_is_named(tmp_path: Path) -> None:
     assert str(refused.value) == f"{tmp_path / 'config.json'} does not exist."
 
 
-def test_what_is_missing_is_said_in_sentences() -> None:
-    answer = NotEnoughData(
-        ["There are 3 customers; 50 are needed.", "There are 4 purchases; 500 are needed."]
-    )
-    assert str(answer) == "There are 3 customers; 50 are needed. There are 4 purchases; 500 are needed."
-    assert len(answer.missing) == 2
+def test_what_is_missing_is_facts_that_a_log_can_show() -> None:
+    missing = [{"code": "customers", "have": 3, "need": 50}, {"code": "no_examples"}]
+    answer = NotEnoughData(missing)
+    assert str(answer) == "Not enough data: customers (have 3, need 50), no_examples."
+    assert answer.missing == missing

@@ -105,7 +105,11 @@ def test_the_time_left_is_reckoned_from_the_phase_s_start(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize(
-    "outcome", [Outcome("succeeded"), Outcome("not_enough_data", "Too few.", ("400 more purchases.",))]
+    "outcome",
+    [
+        Outcome("succeeded"),
+        Outcome("not_enough_data", "Too few.", ({"code": "purchases", "have": 100, "need": 500},)),
+    ],
 )
 def test_an_outcome_comes_back(tmp_path: Path, outcome: Outcome) -> None:
     assert Outcome.read(tmp_path) is None

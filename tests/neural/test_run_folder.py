@@ -16,6 +16,7 @@ import pytest
 from handoff.config import TrainingConfig
 from handoff.dataset import Dataset
 from handoff.files import read_json
+from handoff.missing import plain
 from handoff.progress import Outcome, ProgressReader
 from neural.training import train
 from tests.neural.shop import CHURN, NEXT_PRODUCT, SMALL, event, write_dataset
@@ -152,22 +153,14 @@ def test_a_trainer_whose_supervisor_is_gone_does_not_start(tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("rows", "missing"),
     [
-        ([], ["No events, at least one customer's purchases are needed."]),
+        ([], ["no_events"]),
         (
             [event("c1", day, "a") for day in (0, 3)],
-            [
-                "1 customer with purchases, at least 5 are needed.",
-                "2 purchases, at least 10 are needed.",
-                "3 days of purchase history, at least {days} are needed.",
-            ],
+            ["customers (have 1, need 5)", "purchases (have 2, need 10)", "days (have 3, need {days})"],
         ),
         (
             [event(f"c{number}", 0, None, kind="email") for number in range(20)],
-            [
-                "0 customers with purchases, at least 5 are needed.",
-                "0 purchases, at least 10 are needed.",
-                "0 days of purchase history, at least {days} are needed.",
-            ],
+            ["customers (have 0, need 5)", "purchases (have 0, need 10)", "days (have 0, need {days})"],
         ),
     ],
     ids=["empty", "one customer", "no purchases"],
@@ -185,7 +178,8 @@ def test_too_little_data_is_an_answer(
     outcome = train(run)
     assert outcome.status == "not_enough_data"
     days = 2 * base["horizon_days"] + 30
-    assert list(outcome.missing) == [sentence.format(days=days) for sentence in missing]
+    assert [plain(fact) for fact in outcome.missing] == [text.format(days=days) for text in missing]
+    assert outcome.message == f"Not enough data: {', '.join(map(plain, outcome.missing))}."
     assert Outcome.read(run) == outcome
     assert not (run / "artifact").exists()
 

@@ -141,8 +141,8 @@ def test_churn_has_a_probability_or_says_what_is_missing(
     churn: Path, dataset: Dataset, tmp_path: Path
 ) -> None:
     found = scores(churn, dataset, tmp_path)
-    assert found["c8888"] == (None, {"missing": ["No purchase in the last 365 days."]})
-    assert found["c7777"] == (None, {"missing": ["No purchase in the last 365 days."]})
+    assert found["c8888"] == (None, {"missing": [{"code": "inactive", "days": 365}]})
+    assert found["c7777"] == (None, {"missing": [{"code": "inactive", "days": 365}]})
     answered = {name: row for name, row in found.items() if row[0] is not None}
     assert len(answered) > 100
     assert all(0 <= value <= 1 for value, _ in answered.values())

@@ -34,8 +34,9 @@ def test_a_cutoff_too_late_names_the_latest() -> None:
 
 
 def test_a_dataset_without_events_is_not_enough() -> None:
-    with pytest.raises(NotEnoughData):
+    with pytest.raises(NotEnoughData) as answer:
         Windows.choose(CONFIG, replace(MANIFEST, first_event=None, last_event=None))
+    assert answer.value.missing == [{"code": "no_events"}]
 
 
 def test_times_of_other_zones_are_the_same_moment() -> None:

@@ -19,6 +19,7 @@ from crm_agents.services.publishing import (
 )
 from crm_agents.services.runs import RunAlreadyActive, cancel_run, start_run
 from crm_agents.services.scoring import NothingToScore, ScoringAlreadyActive, start_scoring
+from crm_agents.verdicts import verdict_sentences
 from handoff.errors import HandoffError
 
 FOR_PEOPLE = (
@@ -108,7 +109,8 @@ class Command(BaseCommand):
         for version in agent.versions.all()[:5]:
             live = _("live") if version.pk == agent.live_version_id else ""
             self.stdout.write(f"v{version.number}  {version.verdict}  {live}")
-            self.stdout.write(version.verdict_reason)
+            for sentence in verdict_sentences(version.verdict_reasons):
+                self.stdout.write(f"    {sentence}")
 
     def _cancel(self, agent: Agent, options: dict[str, Any]) -> None:
         run = TrainingRun.objects.filter(agent=agent, status__in=ACTIVE_STATES).first()

@@ -1,6 +1,7 @@
 """What the terminal says of each agent, from its rows alone."""
 
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
@@ -8,6 +9,7 @@ from crm_agents.models import Agent, ModelVersion, RunStatus, ScoringRun, Scorin
 from crm_agents.models.agent import Verdict
 from crm_data.models import Snapshot
 from crm_demo.demo.watching import BAR, View, view
+from tests.published import TOO_LOW
 
 pytestmark = pytest.mark.django_db
 
@@ -24,13 +26,13 @@ def run(agent: Agent) -> TrainingRun:
     return TrainingRun.objects.create(agent=agent)
 
 
-def make_version(run: TrainingRun, verdict: Verdict, reason: str = "") -> ModelVersion:
+def make_version(run: TrainingRun, verdict: Verdict, *reasons: dict[str, Any]) -> ModelVersion:
     snapshot = Snapshot.objects.create(
         folder="one", sha256="0" * 64, watermark=AT, events=1, customers=1, products=1, shards=2
     )
     TrainingRun.objects.filter(pk=run.pk).update(status=RunStatus.SUCCEEDED)
     return ModelVersion.objects.create(
-        agent=run.agent, number=1, run=run, snapshot=snapshot, verdict=verdict, verdict_reason=reason
+        agent=run.agent, number=1, run=run, snapshot=snapshot, verdict=verdict, verdict_reasons=reasons
     )
 
 
@@ -77,14 +79,17 @@ def test_a_failure_says_what_went_wrong(agent: Agent, run: TrainingRun) -> None:
 
 def test_too_little_data_says_what_is_missing(agent: Agent, run: TrainingRun) -> None:
     TrainingRun.objects.filter(pk=run.pk).update(
-        status=RunStatus.NOT_ENOUGH_DATA, missing=["7 customers; 50 are needed."]
+        status=RunStatus.NOT_ENOUGH_DATA, missing=[{"code": "customers", "have": 7, "need": 50}]
     )
-    assert view(agent, run).words == "not enough data 7 customers; 50 are needed."
+    assert view(agent, run).words == "not enough data 7 customers with purchases; at least 50 are needed."
 
 
 def test_the_gate_ends_the_way(agent: Agent, run: TrainingRun) -> None:
-    make_version(run, Verdict.FAILED, "0.80 does not beat 0.81.")
-    expected = "held back by the gate: 0.80 does not beat 0.81."
+    make_version(run, Verdict.FAILED, TOO_LOW)
+    expected = (
+        "held back by the gate: NDCG@10 0.1000 is not enough to beat 0.3000 "
+        "(Customer's own most frequent products); needed: at least 0.3030."
+    )
     assert view(agent, run) == View("churn", 1.0, expected, ended=True)
 
 

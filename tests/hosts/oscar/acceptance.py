@@ -100,7 +100,7 @@ def publish_anyway() -> None:
     version = agent.versions.order_by("-number").first()
     if version is None:
         raise SystemExit("Training left no version.")
-    say(f"gate: {version.verdict} {version.verdict_reason}")
+    say(f"gate: {version.verdict} {version.verdict_reasons}")
     if version.verdict != "passed":
         call_command("agent", "promote", "recommender", str(version.number), "--reason", "a test of the path")
     wait_for(lambda: agent.refresh_from_db() or agent.live_version_id == version.pk, "scores to be published")
