@@ -23,6 +23,7 @@ Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
 
 MILLISECONDS = 86_400_000  # in a day: the resolution of time here
+LARGEST = 1e12  # amount or quantity of a line: beside it a running sum still keeps the cents
 
 
 def expand(starts: Ints, stops: Ints) -> tuple[Ints, Ints]:
@@ -131,12 +132,18 @@ def _encode(
         pl.col("kind").is_in(list(outcome_kinds)).alias("outcome"),
         pl.coalesce("basket", moment.cast(pl.String)).alias("basket"),
         vocabulary.product_index(pl.col("product")).alias("product"),
-        pl.col("quantity").fill_null(0.0).fill_nan(0.0),
-        pl.col("amount").fill_null(0.0).fill_nan(0.0),
+        _finite("quantity"),
+        _finite("amount"),
     )
     return coded.sort(
         "customer", "part", "day", "kind", "outcome", "basket", "product", "ms", "quantity", "amount"
     )
+
+
+def _finite(name: str) -> pl.Expr:
+    """What is no number counts as nothing, and one absurd entry must not swallow everyone's sums."""
+    value = pl.col(name)
+    return pl.when(value.is_finite()).then(value.clip(-LARGEST, LARGEST)).otherwise(0.0).alias(name)
 
 
 def _group(events: pl.DataFrame, customers: list[str]) -> History:
