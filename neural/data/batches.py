@@ -99,10 +99,13 @@ def split(
     """Split queries into batches of `batch_size` customers of similar history length.
 
     Returns the indices of each batch's queries. With `rng` the customers and the batches are shuffled.
+    What a customer does after the last query counts for nothing here either.
     """
     customer, first = np.unique(queries.customer, return_index=True)
     stop = np.append(first[1:], len(queries))
-    length = np.minimum(np.diff(world.history.visit_start)[customer], world.config.max_visits)
+    latest = np.maximum.reduceat(queries.time, first) if len(queries) else queries.time
+    visits = world.history.before(customer, latest) - world.history.visit_start[customer]
+    length = np.minimum(visits, world.config.max_visits)
     noise = rng.random(len(customer)) if rng is not None else np.zeros(len(customer))
     order = np.lexsort((noise, length))
     chunks = [order[begin : begin + batch_size] for begin in range(0, len(order), batch_size)]
