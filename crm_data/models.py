@@ -1,5 +1,7 @@
 """The built-in CRM tables. A host with tables of its own names them in a `Source` instead."""
 
+from typing import Any
+
 from django.conf import settings
 from django.db import models
 from django.utils import timezone
@@ -117,9 +119,11 @@ class Interaction(models.Model):
     def __str__(self) -> str:
         return f"{self.kind} {self.at:%Y-%m-%d}"
 
-    def save(self, *args: object, **kwargs: object) -> None:
+    def save(self, *args: Any, **kwargs: Any) -> None:
         self.changed_at = timezone.now()
-        super().save(*args, **kwargs)  # type: ignore[arg-type]
+        if kwargs.get("update_fields"):  # what snapshots follow must be written along
+            kwargs["update_fields"] = {*kwargs["update_fields"], "changed_at"}
+        super().save(*args, **kwargs)
 
 
 class MarketIndicator(models.Model):

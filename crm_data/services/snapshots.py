@@ -165,12 +165,18 @@ def _base(source: Source, tenant: str, count: int) -> Base | None:
     folder = snapshot_folder(last)
     try:
         state = read_json(folder / STATE)
-        manifest = Dataset.open(folder).manifest
+        base = Dataset.open(folder)
+        base.verify()  # its files go into the new snapshot, under hashes taken anew
     except HandoffError:
         return None
-    if state.get("fingerprint") != changes.fingerprint(source) or manifest.code_version != _code_version():
+    if (
+        state.get("fingerprint") != changes.fingerprint(source)
+        or base.manifest.code_version != _code_version()
+    ):
         return None
     if not changes.unchanged_since(source, state["tallies"], last.watermark.astimezone(dt.UTC)):
+        return None
+    if not changes.keys_stand(source, folder):
         return None
     return Base(folder, last.watermark.astimezone(dt.UTC), count)
 

@@ -149,7 +149,24 @@ def _swap(shop: list[Customer]) -> None:
     _commit_late(shop)
 
 
-@pytest.mark.parametrize("change", [_edit, _remove, _commit_late, _swap])
+def _edit_by_its_form(shop: list[Customer]) -> None:
+    edited = Interaction.objects.get(basket="0-0")
+    edited.quantity = 9
+    edited.save(update_fields=["quantity"])
+
+
+def _give_another_number(shop: list[Customer]) -> None:
+    Customer.objects.filter(pk=shop[4].pk).update(code="C-4")
+
+
+def _rename_product(shop: list[Customer]) -> None:
+    Product.objects.filter(code="TEA").update(code="TEA-1")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [_edit, _remove, _commit_late, _swap, _edit_by_its_form, _give_another_number, _rename_product],
+)
 def test_a_change_behind_the_watermark_is_noticed(
     shop: list[Customer], change: Callable[[list[Customer]], None]
 ) -> None:
@@ -165,6 +182,14 @@ def test_another_currency_setting_reads_everything_again(shop: list[Customer], s
     Interaction.objects.update(currency="")
     settings.CRM_AGENTS = {**settings.CRM_AGENTS, "CURRENCY": "EUR"}
     assert build_snapshot().incremental is False
+
+
+def test_damaged_files_are_not_taken_over(shop: list[Customer], four_shards: None) -> None:
+    shard = snapshot_folder(build_snapshot()) / "events" / "shard-0001.parquet"
+    shard.write_bytes(shard.read_bytes()[:-9] + b"corrupted")
+    after = build_snapshot()
+    assert after.incremental is False
+    same_files(after, build_snapshot(full=True))
 
 
 def test_a_lost_folder_reads_everything_again(shop: list[Customer]) -> None:
