@@ -1,6 +1,7 @@
 import datetime as dt
 import threading
 import time
+from importlib import import_module
 from typing import Any
 
 import pytest
@@ -99,9 +100,9 @@ def test_a_key_that_cannot_be_kept_is_refused(api: Any, live_recommender: Any, k
 def test_a_write_that_was_taken_over_is_undone(
     api: Any, live_recommender: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from crm_agents.api import feedback as module
+    module: Any = import_module("crm_agents.api.feedback")
 
-    def slow(*args: Any, **kwargs: Any) -> Feedback:
+    def slow(*args: Any, **kwargs: Any) -> Any:
         IdempotentRequest.objects.update(created_at=timezone.now())  # another request took it over
         return give(*args, **kwargs)
 
@@ -115,11 +116,11 @@ def test_a_write_that_was_taken_over_is_undone(
 def test_two_at_the_same_moment_write_once(
     api: Any, live_recommender: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from crm_agents.api import feedback as module
+    module: Any = import_module("crm_agents.api.feedback")
 
     entered, give = threading.Event(), module.give_feedback
 
-    def slow(*args: Any, **kwargs: Any) -> Feedback:
+    def slow(*args: Any, **kwargs: Any) -> Any:
         entered.set()
         time.sleep(0.5)
         return give(*args, **kwargs)

@@ -3,11 +3,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from celery import current_app
 
 from crm_agents.models import RunStatus, TrainingRun
 from crm_agents.services.agents import get_agent
 from crm_site import health
+from crm_site.celery import app as crm_site_app
 
 
 def test_a_live_process_says_so_without_looking_at_anything(client: Any) -> None:
@@ -48,9 +48,10 @@ def test_without_a_database_it_is_not_ready(client: Any, monkeypatch: pytest.Mon
 def test_a_broker_out_of_reach_is_said_in_bounded_time(
     client: Any, db: None, monkeypatch: pytest.MonkeyPatch, url: str
 ) -> None:
-    connect = type(current_app._get_current_object()).connection_for_write
+    app_class = type(crm_site_app)
+    connect = app_class.connection_for_write
     monkeypatch.setattr(
-        type(current_app._get_current_object()),
+        app_class,
         "connection_for_write",
         lambda app, *args, **kwargs: connect(app, url, **kwargs),
     )

@@ -60,7 +60,7 @@ def test_a_folder_without_a_configuration_is_named(tmp_path: Path) -> None:
 
 
 def test_what_is_missing_is_facts_that_a_log_can_show() -> None:
-    missing = [{"code": "customers", "have": 3, "need": 50}, {"code": "no_examples"}]
+    missing: list[dict[str, Any]] = [{"code": "customers", "have": 3, "need": 50}, {"code": "no_examples"}]
     answer = NotEnoughData(missing)
     assert str(answer) == "Not enough data: customers (have 3, need 50), no_examples."
     assert answer.missing == missing

@@ -92,8 +92,8 @@ def test_a_baseline_sees_nothing_later_either(
 ) -> None:
     honest, forged = worlds(tmp_path, rows, configure(NEXT_PRODUCT))
     known = honest.vocabulary.known
-    found = [RANKERS[name](world, AT)(world.active(AT))[:, :known] for world in (honest, forged)]
-    assert np.array_equal(*found)
+    left, right = (RANKERS[name](world, AT)(world.active(AT))[:, :known] for world in (honest, forged))
+    assert np.array_equal(left, right)
 
 
 @pytest.mark.parametrize("task", sorted(TASKS))
