@@ -35,6 +35,7 @@ from crm_data.selectors import (
 )
 
 RECENT = 20
+LONGEST_NUMBER = 9  # digits of a page's number; more of them overflow the database's OFFSET
 
 
 def customer_urls(model_admin: "ModelAdmin[Any]") -> list[URLPattern]:
@@ -109,9 +110,10 @@ class CustomerList(CustomerView):
     """The customers whom the user may see, by name, with a column for each agent that brings one."""
 
     def get(self, request: HttpRequest) -> HttpResponse:
-        tenant, query = self.tenant(request.GET), request.GET.get("q", "").strip()
-        number = int(request.GET["p"]) if request.GET.get("p", "").isdecimal() else 1
-        page = customers_page(request.user, tenant=tenant, query=query, number=max(number, 1))
+        tenant, query = self.tenant(request.GET), request.GET.get("q", "").replace("\0", "").strip()
+        page = customers_page(
+            request.user, tenant=tenant, query=query, number=page_number(request.GET.get("p", ""))
+        )
         columns = columns_of(page.ids, tenant) if may_see_scores(request) else []
         rows = [
             {
@@ -194,6 +196,12 @@ class CustomerFeedback(CustomerView):
             reason=values["reason"],
             user=self.request.user,
         )
+
+
+def page_number(text: str) -> int:
+    """Return the page that an address asks for: the first where it asks for none that can be."""
+    number = int(text) if text.isdecimal() and len(text) <= LONGEST_NUMBER else 1
+    return max(number, 1)
 
 
 def attribute_text(value: Any) -> str:

@@ -355,6 +355,19 @@ def test_the_list_is_paged_without_counting(
     assert not [query for query in queries.captured_queries if "COUNT(" in query["sql"].upper()]
 
 
+@pytest.mark.parametrize(
+    "query", ["p=" + "9" * 20, "p=" + "9" * 5000, "p=0", "p=-1", "p=x", "q=%00", "q=17%00850"]
+)
+def test_an_odd_address_of_the_list_shows_its_first_page(
+    client: Client, manager: User, customer: Customer, query: str
+) -> None:
+    client.force_login(manager)
+    answer = client.get(f"{reverse(LIST)}?{query}")
+
+    assert answer.status_code == 200
+    assert [row["id"] for row in answer.context["rows"]] == ["17850"]
+
+
 def test_the_list_hides_tiers_without_the_permission(client: Client, customer: Customer) -> None:
     publish("churn", CHURN)
     client.force_login(staff("clerk", "crm_data.view_customer", "crm_data.view_all_customers"))
