@@ -6,6 +6,7 @@ Hyper-parameters were chosen on windows before 2011-09-09.
 """
 
 from benchmarks.fine_tuning import compare, parse, retail_dataset, shipped_config
+from benchmarks.peers import churn_peers
 
 CUTOFFS = ("2011-03-09", "2011-06-09", "2011-09-09")
 FIGURES = ("roc_auc", "pr_auc", "brier", "ece", "accuracy", "lift@10")
@@ -21,6 +22,7 @@ def main() -> None:
             backbones=["transformer"] if arguments.quick else arguments.backbones,
             seeds=arguments.seeds,
             figures=FIGURES,
+            peers=churn_peers,
         )
 
 

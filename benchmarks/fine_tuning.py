@@ -7,17 +7,21 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import django
 
+from benchmarks.peers import Peer
 from benchmarks.report import report
 from benchmarks.retail import read_rows, write_dataset
 from handoff.config import BACKBONES, TrainingConfig
+from handoff.dataset import Dataset
 from handoff.files import read_json
+from neural.data.world import World, training_world
+from neural.windows import Windows
 
 DATA = "Online Retail II (UCI 502), clean lines, product codes"
 
@@ -49,6 +53,15 @@ def retail_dataset() -> Iterator[Path]:
         yield Path(folder) / "dataset"
 
 
+def test_world(dataset: Path, values: Mapping[str, Any]) -> World:
+    """The same rows and windows that `python -m neural train` sees."""
+    config = TrainingConfig.from_mapping({**values, "dataset": str(dataset)})
+    opened = Dataset.open(dataset)
+    windows = Windows.choose(config, opened.manifest)
+    cuts = (windows.validation, windows.test, windows.end)
+    return training_world(config, opened, train_end=windows.validation, cuts=cuts)
+
+
 def measure(dataset: Path, values: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, float]]:
     """Train once in a process of its own; return its evaluation and what it cost."""
     with tempfile.TemporaryDirectory() as folder:
@@ -73,9 +86,13 @@ def compare(
     backbones: Sequence[str],
     seeds: int,
     figures: Sequence[str],
+    peers: Callable[[World, str], Iterator[Peer]],
 ) -> None:
-    """Print a line for every cut-off, model, baseline and figure."""
+    """Print a line for every cut-off, model, baseline, peer and figure."""
     for cutoff in cutoffs:
+        for peer in peers(test_world(dataset, {**values, "test_cutoff": cutoff}), cutoff):
+            shared = {"data": DATA, "split": f"cut-off {cutoff}", "cpu_seconds": round(peer.cpu_seconds, 1)}
+            _lines(values["agent"], peer.metrics, figures, model=peer.name, seed=0, **shared)
         printed = False
         for backbone in backbones:
             for seed in range(seeds):

@@ -6,6 +6,7 @@ Hyper-parameters were chosen on windows before 2011-09-09.
 """
 
 from benchmarks.fine_tuning import compare, parse, retail_dataset, shipped_config
+from benchmarks.peers import recommender_peers
 
 CUTOFFS = ("2011-09-09", "2011-10-07", "2011-11-04")
 FIGURES = ("ndcg@10", "recall@20", "ndcg@10_new", "recall@20_new")
@@ -21,6 +22,7 @@ def main() -> None:
             backbones=["transformer"] if arguments.quick else arguments.backbones,
             seeds=arguments.seeds,
             figures=FIGURES,
+            peers=recommender_peers,
         )
 
 

@@ -9,7 +9,7 @@ import polars as pl
 import torch
 from torch import Tensor, nn
 
-from neural.baselines.ranking import RANKERS
+from neural.baselines.ranking import RANKERS, Ranker
 from neural.calibration import Calibration, apply_platt, fit_platt, logit
 from neural.data.batches import in_batches, in_window
 from neural.data.history import Ints
@@ -27,7 +27,7 @@ from neural.heads import Inputs, NextProductHead, set_loss
 from neural.model import Model
 from neural.prediction import BATCH, answers
 from neural.reasons.recommendations import recommend
-from neural.tasks.base import Report, Task
+from neural.tasks.base import Metrics, Report, Task
 from neural.windows import Windows
 
 Batches = Iterator[tuple[Ints, Queries, npt.NDArray[Any]]]
@@ -102,8 +102,14 @@ class NextProduct(Task):
         queries = self._buyers(cutoff)
         measured = {"model": self._measure(self._model_scores(model, queries), queries, cutoff)}
         for name in self.world.config.baselines:
-            measured[name] = self._measure(self._baseline_scores(name, queries, cutoff), queries, cutoff)
+            measured[name] = self.measure_ranker(RANKERS[name](self.world, cutoff), cutoff)
         return Report(len(queries), measured.pop("model"), measured)
+
+    def measure_ranker(self, ranker: Ranker, cutoff: float) -> Metrics:
+        """Put any ranker to the test that the model takes on the window that begins at `cutoff`."""
+        queries = self._buyers(cutoff)
+        batches = ((index, part, ranker(part)) for index, part in in_batches(self.world, queries, BATCH))
+        return self._measure(batches, queries, cutoff)
 
     def score(
         self, model: Model, calibration: Mapping[str, Any], as_of: float, customers: list[str]
@@ -135,11 +141,6 @@ class NextProduct(Task):
 
     def _model_scores(self, model: Model, queries: Queries) -> Batches:
         return answers(model, self.world, queries, self.inputs)
-
-    def _baseline_scores(self, name: str, queries: Queries, cutoff: float) -> Batches:
-        ranker = RANKERS[name](self.world, cutoff)
-        for index, part in in_batches(self.world, queries, BATCH):
-            yield index, part, ranker(part)
 
     def _lists(self, batches: Batches, queries: Queries, cutoff: float) -> tuple[Ints, Ints]:
         """Best lists of all products, and of products new to the customer. 2 x (Q, 20)"""
