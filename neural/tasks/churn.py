@@ -76,10 +76,10 @@ class Churn(Task):
         horizon = float(self.world.config.horizon_days)
         width = horizon / self.bins
         wait = self.table.counter.next_order(queries)
-        seen = np.clip(until - queries.time, 0.0, horizon)  # days observed after the query
-        bought = wait < seen
+        whole = np.floor(np.clip(until - queries.time, 0.0, horizon) / width + 1e-9)  # weeks observed in full
+        bought = wait < width * whole  # in a week half observed, counting buyers alone would raise the hazard
         week = np.where(bought, np.minimum(np.floor(np.where(bought, wait, 0) / width), self.bins - 1), -1)
-        observed = np.where(bought, week + 1, np.floor(seen / width + 1e-9))
+        observed = np.where(bought, week + 1, whole)
         return {
             "event_bin": torch.from_numpy(week.astype(np.int64)),
             "last_bin": torch.from_numpy(observed.astype(np.int64)),
@@ -88,9 +88,14 @@ class Churn(Task):
     def loss(self, answer: Tensor, targets: Inputs) -> Tensor:
         return survival_loss(answer, targets["event_bin"], targets["last_bin"])
 
+    def window(self, cutoff: float) -> tuple[Queries, Bools]:
+        """Everyone active at the cut-off, and whether nothing was bought in the horizon after it."""
+        queries = self.world.active(cutoff)
+        return queries, self.table.counter.next_order(queries) >= self.world.config.horizon_days
+
     def validate(self, model: Model, windows: Windows) -> dict[str, float]:
         """The log loss is measured after Platt scaling, so that a shift of the season does not decide."""
-        queries, label = self._window(windows.validation)
+        queries, label = self.window(windows.validation)
         if len(queries) == 0:
             return {}
         raw = self._logits(model, queries)
@@ -102,19 +107,19 @@ class Churn(Task):
 
     def calibrate(self, model: Model, windows: Windows) -> Calibration:
         """Fit the latest window, and how each earlier season's window lay beside it."""
-        queries, label = self._window(windows.validation)
+        queries, label = self.window(windows.validation)
         found = fit_platt(self._logits(model, queries), label)
         season = []
         for cutoff in np.arange(windows.validation - windows.horizon, windows.start + SETTLED, -STEP)[
             :SEASONS
         ]:
-            queries, label = self._window(float(cutoff))
+            queries, label = self.window(float(cutoff))
             fitted = fit_platt(self._logits(model, queries), label, slope=found["slope"])
             season.append([float(cutoff), fitted["offset"]])
         return {**found, "validation": windows.validation, "season": season}
 
     def report(self, model: Model, calibration: Mapping[str, Any], windows: Windows, cutoff: float) -> Report:
-        queries, label = self._window(cutoff)
+        queries, label = self.window(cutoff)
         probability = apply_platt(self._logits(model, queries), calibration, cutoff)
         measured = classification_metrics(label, probability)
         return Report(
@@ -132,11 +137,6 @@ class Churn(Task):
 
         return warn(self.world, self.table, probabilities, as_of, customers)
 
-    def _window(self, cutoff: float) -> tuple[Queries, Bools]:
-        """Everyone active at the cut-off, and whether nothing was bought in the horizon after it."""
-        queries = self.world.active(cutoff)
-        return queries, self.table.counter.next_order(queries) >= self.world.config.horizon_days
-
     def _logits(self, model: Model, queries: Queries) -> Floats:
         """Logit of the chance of no purchase: survivals multiply, so their logs add. (Q,)"""
         result = np.zeros(len(queries))
@@ -146,7 +146,7 @@ class Churn(Task):
 
     def _baselines(self, queries: Queries, label: Bools, windows: Windows) -> dict[str, Metrics]:
         """The recency rule ranks by days since the last purchase and warns from N days on."""
-        fitted, truth = self._window(windows.validation)
+        fitted, truth = self.window(windows.validation)
         rule = RecencyRule.fit(self.table.counter.days_since(fitted), truth)
         since = self.table.counter.days_since(queries)
         found: dict[str, Metrics] = {}

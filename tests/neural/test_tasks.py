@@ -17,7 +17,7 @@ from neural.tasks.churn import Churn
 from neural.tasks.next_product import NextProduct
 from neural.training import train
 from neural.windows import Windows, to_days
-from tests.neural.shop import CHURN, NEXT_PRODUCT, START, event, write_dataset
+from tests.neural.shop import CHURN, NEXT_PRODUCT, START, Row, event, write_dataset
 
 BASES = {"next_product": NEXT_PRODUCT, "churn": CHURN}
 CHURN_METRICS = {"roc_auc", "pr_auc", "brier", "ece", "accuracy", "precision", "recall", "f1", "lift@10"}
@@ -71,14 +71,33 @@ def test_the_recommender_learns_the_planted_walk(
     assert ours > 1.1 * metrics["baselines"]["personal_top"]["map@10"]
 
 
-def test_churn_learns_who_has_stopped(tmp_path: Path, configure: Callable[..., TrainingConfig]) -> None:
-    configure(CHURN, epochs=4, learning_rate=0.005).write(tmp_path)
-    train(tmp_path)
-    record = read_json(tmp_path / "evaluation.json")
+def uneven_rows() -> list[Row]:
+    """Every other customer buys each 5 days, the others each 40; half of either kind stop one day."""
+    rng = np.random.default_rng(3)
+    rows = []
+    for number in range(240):
+        cycle = (5.0, 40.0)[number % 2]
+        stops = rng.uniform(150, 460) if number % 4 < 2 else np.inf
+        day = rng.uniform(0, cycle)
+        while day < min(480, stops):
+            rows.append(event(f"c{number:04d}", round(day, 3), f"p{number % 3}"))
+            day += cycle * rng.uniform(0.8, 1.2)
+    return rows
+
+
+def test_churn_learns_that_silence_means_less_in_a_slow_customer(
+    tmp_path: Path, configure: Callable[..., TrainingConfig]
+) -> None:
+    """No rule of N days can know it. Seeds 0 to 3 reach .921 to .932, the rule .895."""
+    dataset = write_dataset(tmp_path / "data", uneven_rows())
+    run = tmp_path / "run"
+    patient = {"epochs": 14, "patience": 14, "learning_rate": 0.01}
+    configure(CHURN, dataset=str(dataset.folder), active_days=120, **patient).write(run)
+    train(run)
+    record = read_json(run / "evaluation.json")
     ours, rule = record["metrics"]["model"], record["metrics"]["baselines"]["recency_rule"]
-    assert ours["roc_auc"] > 0.9
-    assert ours["roc_auc"] >= rule["roc_auc"]
-    assert ours["brier"] < record["metrics"]["baselines"]["base_rate"]["brier"]
+    assert ours["roc_auc"] > rule["roc_auc"] + 0.01
+    assert ours["brier"] < rule["brier"] < record["metrics"]["baselines"]["base_rate"]["brier"]
     assert rule["days"] > 0
 
 
@@ -94,6 +113,24 @@ def test_churn_targets_by_hand(tmp_path: Path, configure: Callable[..., Training
     assert found["event_bin"].tolist() == [2, -1, -1, -1]  # c1 buys 20 days on: in the third week
     assert found["last_bin"].tolist() == [3, 1, 5, 0]  # observed weeks; 160 lies after the end of training
     assert task.bins == 8
+
+
+def test_a_purchase_in_a_week_half_observed_counts_as_little_as_none(
+    tmp_path: Path, configure: Callable[..., TrainingConfig]
+) -> None:
+    """Whoever did not buy in that week is censored at its beginning, so whoever did must be too."""
+    rows = [event("c1", 0, "a"), event("c1", 42, "a"), event("c2", 0, "a")]
+    dataset = write_dataset(tmp_path / "data", rows)
+    day = to_days(START)
+    config = configure(CHURN, horizon_days=56)
+    task = Churn(training_world(config, dataset, train_end=day + 300, cuts=(day + 300,)))
+    queries = Queries(np.array([0, 1]), day + np.array([20.0, 20.0]))
+    found = task.targets(queries, until=day + 44)  # three weeks and three days on
+    assert found["event_bin"].tolist() == [-1, -1]
+    assert found["last_bin"].tolist() == [3, 3]
+    whole = task.targets(queries, until=day + 48)
+    assert whole["event_bin"].tolist() == [3, -1]
+    assert whole["last_bin"].tolist() == [4, 4]
 
 
 def test_next_product_targets_are_the_set_of_the_horizon(
