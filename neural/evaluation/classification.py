@@ -52,11 +52,17 @@ def expected_calibration_error(label: Bools, probability: Floats) -> float:
 
 
 def lift(label: Bools, probability: Floats) -> float | None:
-    """Share of positives in the top tenth by probability, over the share in all."""
+    """Share of positives in the top tenth by probability, over the share in all.
+
+    Of those who tie at its edge, as many are expected in it as a draw among them would give.
+    """
     if not label.any():
         return None
-    top = np.argsort(-probability, kind="stable")[: max(1, round(len(label) / 10))]
-    return float(label[top].mean() / label.mean())
+    size = max(1, round(len(label) / 10))
+    edge = -np.partition(-probability, size - 1)[size - 1]
+    above, tied = probability > edge, probability == edge
+    hits = label[above].sum() + label[tied].mean() * (size - above.sum())
+    return float(hits / size / label.mean())
 
 
 def calibration_curve(label: Bools, probability: Floats) -> list[dict[str, float]]:

@@ -45,13 +45,18 @@ def bought_between(history: History, queries: Queries, stop: Floats, products: i
 
 
 def top_lists(scores: npt.NDArray[np.floating], length: int = LENGTH) -> Ints:
-    """Indices of the best scores of each row, best first; -1 where a score is -inf. (Q, P) -> (Q, length)"""
+    """Indices of the best scores of each row, best first; -1 where a score is -inf. (Q, P) -> (Q, length)
+
+    Of equal scores the lower index comes first, at the end of the list too.
+    """
     length = min(length, scores.shape[1])
     if length == 0:
         return np.zeros((len(scores), 0), np.int64)
-    best = np.sort(
-        np.argpartition(-scores, length - 1, axis=1)[:, :length], axis=1
-    )  # ties: lower index first
+    best = np.sort(np.argpartition(-scores, length - 1, axis=1)[:, :length], axis=1)
+    last = np.take_along_axis(scores, best, axis=1).min(axis=1)  # (Q,)
+    crowded = np.flatnonzero(~np.isneginf(last) & ((scores >= last[:, None]).sum(axis=1) > length))
+    for row in crowded:  # argpartition takes any of those that tie at the edge
+        best[row] = np.sort(np.argsort(-scores[row], kind="stable")[:length])
     values = np.take_along_axis(scores, best, axis=1)
     order = np.argsort(-values, axis=1, kind="stable")
     lists = np.take_along_axis(best, order, axis=1)

@@ -50,6 +50,14 @@ def test_top_lists_orders_breaks_ties_by_number_and_leaves_out_what_is_forbidden
     assert top_lists(scores, 5).tolist() == [[1, 3, 4, 0, -1]]
 
 
+def test_of_those_that_tie_at_the_end_of_a_list_the_first_are_taken() -> None:
+    scores = np.zeros((2, 5000))
+    scores[:, 4000] = 1.0
+    scores[1, 30:] = 1.0
+    expected = [[4000, *range(19)], list(range(30, 50))]
+    assert top_lists(scores, 20).tolist() == expected
+
+
 def test_without_own_keeps_only_what_is_new_to_the_customer() -> None:
     truth = Truth.of(np.array([0, 0, 1]), np.array([2, 3, 2]), queries=2, products=9)
     new = without_own(truth, np.array([0]), np.array([2]))
@@ -67,6 +75,18 @@ def test_classification_metrics_of_four_customers() -> None:
     assert found["ece"] == pytest.approx((0.1 + 0.7 + 0.6 + 0.1) / 4)
     assert (found["accuracy"], found["precision"], found["recall"], found["f1"]) == (0.5, 0.5, 0.5, 0.5)
     assert found["lift@10"] == pytest.approx(2.0)
+
+
+def test_ties_at_the_edge_of_the_top_tenth_lift_nobody() -> None:
+    label = np.array([True] * 10 + [False] * 30)
+    assert classification_metrics(label, np.full(40, 0.3))["lift@10"] == pytest.approx(1.0)
+    assert classification_metrics(label[::-1], np.full(40, 0.3))["lift@10"] == pytest.approx(1.0)
+    # two above the edge, one of them positive; half of the 20 that tie there are positive
+    probability = np.array([0.9] + [0.6] * 9 + [0.9] + [0.6] * 11 + [0.1] * 18)
+    label = np.array([True] * 10 + [False, True] + [False] * 28)
+    assert classification_metrics(label, probability)["lift@10"] == pytest.approx(
+        (1 + 2 * 0.5) / 4 / (11 / 40)
+    )
 
 
 @pytest.mark.parametrize("label", [True, False])
