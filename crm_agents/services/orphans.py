@@ -7,6 +7,9 @@ import sys
 from typing import Any
 
 PR_SET_PDEATHSIG = 1  # linux/prctl.h
+# The worker imports this before it forks its pool. It may itself be process 1 of a container, so that the
+# number 1 alone says nothing of who a process's parent is.
+IMPORTED_BY = os.getpid()
 
 
 def die_with_parent(**_signal: Any) -> None:
@@ -14,5 +17,5 @@ def die_with_parent(**_signal: Any) -> None:
     if sys.platform != "linux":
         return
     ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-    if os.getppid() == 1:  # the parent ended before the call above
+    if os.getpid() != IMPORTED_BY != os.getppid():  # the parent ended before the call above
         os.kill(os.getpid(), signal.SIGKILL)
