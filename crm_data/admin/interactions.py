@@ -1,18 +1,38 @@
 """Dated events: a list of millions, found by what is indexed."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from django.core.exceptions import ValidationError
 from django.db.models import ForeignKey, Q, QuerySet
-from django.forms import ModelChoiceField
+from django.forms import ModelChoiceField, ModelForm
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from crm_data.admin.base import FastAdmin, OwnCustomersMixin, own_customers
 from crm_data.admin.filters import KindFilter
 from crm_data.models import Customer, Interaction, Product
+from crm_data.reading import UnknownCurrency, rate
+from crm_data.selectors import get_source
+
+if TYPE_CHECKING:
+    AnyInteractionForm = ModelForm[Interaction]
+else:
+    AnyInteractionForm = ModelForm
+
+
+class InteractionForm(AnyInteractionForm):
+    def clean_currency(self) -> str:
+        """Refuse a currency without a rate: one such row would stop every snapshot."""
+        currency: str = self.cleaned_data["currency"]
+        try:
+            rate(get_source(), currency)
+        except UnknownCurrency as error:
+            raise ValidationError(str(error)) from error
+        return currency
 
 
 class InteractionAdmin(OwnCustomersMixin, FastAdmin):
+    form = InteractionForm
     list_display = ("at", "kind", "customer", "product", "quantity", "amount", "currency", "basket")
     list_filter = (KindFilter, "at")
     sortable_by = ("at",)  # what an index orders

@@ -16,6 +16,7 @@ from django.utils.translation import gettext as _
 
 from crm_data.builtin import BuiltInSource
 from crm_data.models import Interaction, Product
+from crm_data.reading import UnknownCurrency, rate
 from crm_data.selectors import AnyUser, get_source, visible_customers
 
 FIELDS = (
@@ -166,6 +167,10 @@ def _amount(name: str, value: Any) -> Decimal:
 def _currency(name: str, value: Any) -> str:
     if not isinstance(value, str) or not re.fullmatch("[A-Z]{3}", value):
         raise _BadValue(_("Give an ISO 4217 code such as GBP."))
+    try:
+        rate(get_source(), value)  # one row without a rate would stop every snapshot
+    except UnknownCurrency as error:
+        raise _BadValue(str(error)) from error
     return value
 
 

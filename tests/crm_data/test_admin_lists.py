@@ -124,6 +124,24 @@ def test_a_rep_cannot_write_to_a_foreign_customer(rep: "User", shop: dict[str, C
     assert (add("A1"), Interaction.objects.filter(kind="call").count()) == (302, 1)
 
 
+def test_a_currency_without_a_rate_is_refused_where_it_is_typed(manager: "User", shop: Any) -> None:
+    typed = {
+        "customer": shop["A1"].pk,
+        "kind": "call",
+        "at_0": "2026-01-02",
+        "at_1": "10:00",
+        "currency": "USD",
+    }
+    before = Interaction.objects.count()
+    answer = signed_in(manager).post(f"{INTERACTIONS}add/", typed)
+    (error,) = answer.context["adminform"].form.errors["currency"]
+    assert error.startswith("An amount is in USD, but BuiltInSource keeps its amounts in GBP")
+    assert Interaction.objects.count() == before
+
+    assert signed_in(manager).post(f"{INTERACTIONS}add/", {**typed, "currency": "GBP"}).status_code == 302
+    assert Interaction.objects.count() == before + 1
+
+
 def test_autocomplete_offers_own_customers_only(rep: "User", shop: Any) -> None:
     query = {
         "app_label": "crm_data",

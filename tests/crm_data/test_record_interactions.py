@@ -121,6 +121,12 @@ def test_every_bad_value_of_every_row_is_named(rep: "User") -> None:
         ("amount", 1e12, "Give a finite number below 10^12."),
         ("amount", 10**400, "Give a finite number below 10^12."),
         ("currency", "£", "Give an ISO 4217 code such as GBP."),
+        (
+            "currency",
+            "USD",
+            "An amount is in USD, but BuiltInSource keeps its amounts in GBP and names no rate for USD. "
+            'Add it: rates = {"USD": <GBP for one USD>}.',
+        ),
         ("basket", "x" * 65, "At most 64 characters."),
         ("text", "a\0b", "Remove the NUL byte."),
         ("text", "a\ud800b", "Remove the lone surrogate; send UTF-8."),
