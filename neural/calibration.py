@@ -1,7 +1,11 @@
-"""Calibration: two numbers that turn a model's logit into a probability, and a shift by season.
+"""Calibration: two numbers that turn a model's logit into a probability, and what shifts it.
 
-The share of customers who buy moves with the season far more than their ranking does. A validation window
-shows the latest level; how that level differs from the one to be predicted is known from the year before.
+By season (churn): the share of customers who buy moves with the season far more than their ranking does. A
+validation window shows the latest level; how that level differs from the one to be predicted is known from
+the year before.
+
+By customer (recommendations): a share of what a customer buys says nothing about whether, and how much, the
+customer buys at all.
 """
 
 from collections.abc import Mapping
@@ -12,10 +16,11 @@ from scipy.optimize import minimize
 
 from neural.data.history import Bools, Floats
 
-Calibration = dict[str, Any]  # slope, offset; with a season also validation_offset and season
+Calibration = dict[str, Any]  # slope, offset; by season also validation and season; by customer also facts
 
 YEAR = 365.0
 NEAR = 20.0  # days: how far a known season may lie from the day asked about
+RIDGE = 1e-5  # L2 on the parameters
 TRUST = 0.5  # share of last year's seasonal shift that is believed: one year is little evidence
 
 
@@ -50,10 +55,49 @@ def fit_platt(logits: Floats, label: Bools, slope: float | None = None) -> Calib
     return {"slope": slope_of(found), "offset": float(found[0])}
 
 
-def apply_platt(logits: Floats, calibration: Mapping[str, Any], time: float | None = None) -> Floats:
-    """Probabilities at `time` (days since 1970); the season counts where one was learnt."""
+def fit_with_facts(logits: Floats, facts: Floats, label: Bools) -> Calibration:
+    """Fit P = sigmoid(slope * logit + offset + weight · fact) over standardised facts of the customers.
+
+    logits and label (R,), facts (R, F). The slope is kept positive and the facts are the customer's alone, so
+    that no customer's ranking changes; identity without data.
+    """
+    if len(label) == 0:
+        return {"slope": 1.0, "offset": 0.0}
+    mean, spread = facts.mean(axis=0), facts.std(axis=0)
+    spread = np.where(spread > 1e-9, spread, 1.0)
+    columns = np.column_stack([logits, np.ones(len(logits)), (facts - mean) / spread])  # (R, 2 + F)
+
+    def loss(parameters: Floats) -> tuple[float, Floats]:
+        weight = parameters.copy()
+        weight[0] = np.exp(np.clip(parameters[0], -5, 5))
+        z = columns @ weight
+        gradient = columns.T @ (sigmoid(z) - label) / len(label)
+        gradient[0] *= weight[0]
+        value = np.mean(np.logaddexp(0, z) - label * z) + RIDGE * np.square(parameters).sum()
+        return float(value), gradient + 2 * RIDGE * parameters
+
+    found = minimize(loss, np.zeros(columns.shape[1]), jac=True, method="L-BFGS-B").x
+    weights = {"mean": mean.tolist(), "spread": spread.tolist(), "weight": found[2:].tolist()}
+    return {"slope": float(np.exp(np.clip(found[0], -5, 5))), "offset": float(found[1]), "facts": weights}
+
+
+def facts_shift(calibration: Mapping[str, Any], facts: Floats) -> Floats:
+    """Shift of each customer's logits by the customer's facts. (Q, F) -> (Q,)"""
+    if "facts" not in calibration:
+        return np.zeros(len(facts))
+    mean, spread, weight = (np.asarray(calibration["facts"][name]) for name in ("mean", "spread", "weight"))
+    return np.asarray((facts - mean) / spread @ weight)
+
+
+def apply_platt(
+    logits: Floats, calibration: Mapping[str, Any], time: float | None = None, shift: Floats | float = 0.0
+) -> Floats:
+    """Probabilities at `time` (days since 1970); the season counts where one was learnt.
+
+    `shift` is added to the logits after scaling, see `facts_shift`.
+    """
     offset = calibration["offset"] + (0.0 if time is None else seasonal_shift(calibration, time))
-    return sigmoid(calibration["slope"] * logits + offset)
+    return sigmoid(calibration["slope"] * logits + (offset + shift))
 
 
 def seasonal_shift(calibration: Mapping[str, Any], time: float) -> float:

@@ -33,6 +33,12 @@ class Truth:
         keys = np.arange(len(lists))[:, None] * self.products + lists
         return np.isin(keys, self.query * self.products + self.product) & (lists >= 0)
 
+    def take(self, index: Ints) -> "Truth":
+        """The truth of some queries, numbered anew."""
+        start = np.searchsorted(self.query, np.arange(len(self.size) + 1))
+        query, row = expand(start[index], start[index + 1])
+        return Truth(query, self.product[row], self.size[index], self.products)
+
 
 def bought_between(history: History, queries: Queries, stop: Floats, products: int) -> Truth:
     """The set of products bought from each query's time on, before `stop`."""

@@ -1,6 +1,7 @@
 """`next_product`: which products will this customer buy within the horizon?"""
 
 from collections.abc import Iterator, Mapping
+from functools import cached_property
 from typing import Any, ClassVar
 
 import numpy as np
@@ -10,9 +11,10 @@ import torch
 from torch import Tensor, nn
 
 from neural.baselines.ranking import RANKERS, Ranker
-from neural.calibration import Calibration, apply_platt, fit_platt, logit
+from neural.calibration import Calibration, apply_platt, facts_shift, fit_with_facts, logit
 from neural.data.batches import in_batches, in_window
-from neural.data.history import Ints
+from neural.data.history import Floats, Ints
+from neural.data.table import Counter
 from neural.data.world import Queries
 from neural.encoder import Shape
 from neural.evaluation.ranking import (
@@ -29,6 +31,10 @@ from neural.prediction import BATCH, answers
 from neural.reasons.recommendations import recommend
 from neural.tasks.base import Metrics, Report, Task
 from neural.windows import Windows
+
+YEAR = 365.0  # days
+FACTS = 3
+ENOUGH = 20_000  # customers to calibrate on
 
 Batches = Iterator[tuple[Ints, Queries, npt.NDArray[Any]]]
 
@@ -86,17 +92,17 @@ class NextProduct(Task):
 
     def calibrate(self, model: Model, windows: Windows) -> Calibration:
         """Fit the chance that a listed product is bought, over all customers asked, buyers or not."""
-        queries = self.world.active(windows.validation)
+        queries = some(self.world.with_history(windows.validation), self.world.config.seed)
         truth = self._truth(queries, windows.test)
-        chances, hits = [np.zeros(0)], [np.zeros(0, bool)]
-        for index, _, scores in self._model_scores(model, queries):
+        logits, facts, hits = [np.zeros(0)], [np.zeros((0, FACTS))], [np.zeros(0, bool)]
+        for index, part, scores in self._model_scores(model, queries):
             scores = self._masked(scores, windows.validation)
             lists = top_lists(scores)
-            chances.append(np.take_along_axis(share(scores), np.maximum(lists, 0), axis=1)[lists >= 0])
-            padded = np.full((len(queries), lists.shape[1]), -1, np.int64)
-            padded[index] = lists
-            hits.append(truth.contains(padded)[index][lists >= 0])
-        return fit_platt(logit(np.concatenate(chances)), np.concatenate(hits))
+            listed = lists >= 0
+            logits.append(logit(np.take_along_axis(share(scores), np.maximum(lists, 0), axis=1)[listed]))
+            facts.append(np.repeat(self._facts(part), listed.sum(axis=1), axis=0))
+            hits.append(truth.take(index).contains(lists)[listed])
+        return fit_with_facts(np.concatenate(logits), np.concatenate(facts), np.concatenate(hits))
 
     def report(self, model: Model, calibration: Mapping[str, Any], windows: Windows, cutoff: float) -> Report:
         queries = self._buyers(cutoff)
@@ -117,7 +123,9 @@ class NextProduct(Task):
         def chances(queries: Queries) -> Batches:
             for index, part, scores in answers(model, self.world, queries, self.inputs):
                 offered = self.world.vocabulary.offered
-                chance = apply_platt(logit(share(np.where(offered, scores, -np.inf))), calibration)
+                shift = facts_shift(calibration, self._facts(part)).astype(scores.dtype)[:, None]  # (Q, 1)
+                odds = logit(share(np.where(offered, scores, -np.inf)))
+                chance = apply_platt(odds, calibration, shift=shift)
                 yield index, part, np.where(offered, chance, 0.0)
 
         return recommend(self.world, chances, as_of, customers)
@@ -132,6 +140,16 @@ class NextProduct(Task):
         """Customers with a history who buy in the window: ranking has no meaning for the others."""
         queries = self.world.with_history(cutoff)
         return queries.take(np.flatnonzero(self._truth(queries, np.inf).size > 0))
+
+    def _facts(self, queries: Queries) -> Floats:
+        """How often, how lately and how much the customers buy at all: shares do not tell. (Q, FACTS)"""
+        orders = np.log1p(self._counter.orders(queries, YEAR))
+        lines = np.log1p(self._counter.products(queries, YEAR))
+        return np.stack([np.log1p(self._counter.days_since(queries)), orders, lines - orders], axis=1)
+
+    @cached_property
+    def _counter(self) -> Counter:
+        return Counter(self.world.history)
 
     def _candidates(self, cutoff: float) -> int:
         return int((self.world.first_sale < cutoff).sum())
@@ -164,6 +182,13 @@ class NextProduct(Task):
             **ranking_metrics(overall, truth, candidates),
             **ranking_metrics(fresh, new, candidates, suffix="_new"),
         }
+
+
+def some(queries: Queries, seed: int) -> Queries:
+    """All queries, or as many as calibration needs drawn among them."""
+    if len(queries) <= ENOUGH:
+        return queries
+    return queries.take(np.sort(np.random.default_rng(seed).choice(len(queries), ENOUGH, replace=False)))
 
 
 def share(scores: npt.NDArray[Any]) -> npt.NDArray[Any]:

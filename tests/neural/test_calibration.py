@@ -3,7 +3,16 @@
 import numpy as np
 import pytest
 
-from neural.calibration import TRUST, apply_platt, fit_platt, logit, seasonal_shift, sigmoid
+from neural.calibration import (
+    TRUST,
+    apply_platt,
+    facts_shift,
+    fit_platt,
+    fit_with_facts,
+    logit,
+    seasonal_shift,
+    sigmoid,
+)
 
 
 def test_platt_finds_the_distortion() -> None:
@@ -49,3 +58,26 @@ def test_an_unknown_season_shifts_nothing() -> None:
     calibration = {"slope": 1.0, "offset": 0.1, "validation": 1365.0, "season": [[1000.0, 0.2]]}
     assert seasonal_shift(calibration, 1455.0) == 0.0
     assert seasonal_shift({"slope": 1.0, "offset": 0.0}, 1455.0) == 0.0
+
+
+def test_facts_of_the_customer_shift_the_chance() -> None:
+    rng = np.random.default_rng(0)
+    logits, fact = rng.normal(-2, 1, 40_000), rng.normal(3, 2, 40_000)
+    truth = sigmoid(0.5 * logits + 0.8 * fact - 4)
+    found = fit_with_facts(logits, fact[:, None], rng.random(40_000) < truth)
+    assert found["slope"] == pytest.approx(0.5, abs=0.03)
+    assert found["facts"]["weight"][0] / found["facts"]["spread"][0] == pytest.approx(0.8, abs=0.05)
+    chance = apply_platt(logits, found, shift=facts_shift(found, fact[:, None]))
+    assert np.abs(chance - truth).mean() < 0.01
+
+
+def test_facts_never_turn_a_ranking_round() -> None:
+    label = np.array([True, True, False, False])
+    found = fit_with_facts(np.array([-1.0, 0.0, 1.0, 2.0]), np.ones((4, 1)), label)
+    assert found["slope"] > 0
+    assert np.isfinite(found["facts"]["weight"]).all()
+
+
+def test_without_facts_nothing_shifts() -> None:
+    assert facts_shift({"slope": 1.0, "offset": 0.0}, np.ones((2, 3))).tolist() == [0.0, 0.0]
+    assert fit_with_facts(np.zeros(0), np.zeros((0, 3)), np.zeros(0, bool)) == {"slope": 1.0, "offset": 0.0}
