@@ -1,4 +1,4 @@
-# One command each: demo, test, lint, format, bench. Everything is kept in .venv/ and var/.
+# One command each: demo, test, lint, format, bench, messages. Everything is kept in .venv/ and var/.
 
 # The first interpreter of a tested version; PYTHON=/path/to/python names another.
 PYTHON ?= $(shell for p in python3.11 python3.12 python3 python; do \
@@ -9,7 +9,9 @@ BIN := $(VENV)/bin
 PORT ?= 8000
 PACKAGES := handoff neural crm_data crm_agents profiling recommender churn crm_demo crm_site
 
-.PHONY: demo test lint format bench install install-dev clean
+TRANSLATED := crm_data crm_agents profiling recommender churn crm_site
+
+.PHONY: demo test lint format bench messages install install-dev clean
 
 demo: install
 	@exec $(BIN)/python manage.py demo --port $(PORT) \
@@ -37,6 +39,13 @@ bench: install-dev
 	$(BIN)/python -m benchmarks.ingest --quick
 	$(BIN)/python -m benchmarks.recommender --quick
 	$(BIN)/python -m benchmarks.churn --quick
+
+# Brings the catalogues up to date with the code, and compiles them (needs Debian's gettext).
+messages: install-dev
+	@for app in $(TRANSLATED); do \
+		(cd $$app && $(abspath $(BIN))/django-admin makemessages -l zh_Hans --no-obsolete --add-location file \
+		&& $(abspath $(BIN))/django-admin compilemessages) || exit 1; \
+	done
 
 install: $(VENV)/.installed
 install-dev: $(VENV)/.installed-dev

@@ -110,6 +110,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 LOGIN_URL = "admin:login"
 
 LANGUAGE_CODE = "en"
+LOCALE_PATHS = [BASE_DIR / "crm_site" / "locale"]  # of this site alone; each app carries its own
 LANGUAGES = [("en", _("English")), ("zh-hans", _("Simplified Chinese"))]
 TIME_ZONE = env.str("TIME_ZONE", default="UTC")
 USE_TZ = True

@@ -4,7 +4,7 @@ from django.utils.translation import gettext as _
 
 from crm_agents.names import baseline_label, metric_label
 from crm_agents.recipes import Gate
-from crm_agents.words import number
+from crm_agents.words import joined, number
 
 
 def gate_sentence(gate: Gate) -> str:
@@ -25,7 +25,7 @@ def gate_sentence(gate: Gate) -> str:
         "baselines": "; ".join(baseline_label(name) for name in gate.baselines),
     }
     bounds = ", ".join(f"{metric_label(name)} {sign} {bound:g}" for name, (sign, bound) in gate.also.items())
-    return f"{said} {_('It also needs %s.') % bounds}" if bounds else said
+    return joined([said, _("It also needs %s.") % bounds]) if bounds else said
 
 
 def duration(seconds: float | None) -> str:

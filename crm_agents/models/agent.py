@@ -1,6 +1,7 @@
 from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 
 class Agent(models.Model):
@@ -45,8 +46,8 @@ class Agent(models.Model):
 
 
 class Verdict(models.TextChoices):
-    PASSED = "passed", _("passed")
-    FAILED = "failed", _("failed")
+    PASSED = "passed", pgettext_lazy("verdict of the gate", "passed")
+    FAILED = "failed", pgettext_lazy("verdict of the gate", "failed")
 
 
 class ModelVersion(models.Model):

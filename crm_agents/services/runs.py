@@ -77,7 +77,8 @@ def planned_config(agent: Agent, overrides: Mapping[str, Any], dataset: Path | s
     """
     reserved = sorted({*agent.config, *overrides} & set(RESERVED))
     if reserved:
-        raise HandoffError(f"{', '.join(reserved)} is set by the agent itself and cannot be overridden.")
+        text = _("%(names)s is set by the agent itself and cannot be overridden.")
+        raise HandoffError(text % {"names": ", ".join(reserved)})
     for layer in (agent.config, overrides):
         check_types(TrainingConfig, layer)
     recipe = get_recipe(agent.name)

@@ -11,22 +11,23 @@ from typing import IO
 
 import polars as pl
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from crm_data.importing.errors import ImportRefused
 from crm_data.importing.options import ImportOptions
 
 _GZIP = b"\x1f\x8b"
 _FOREIGN = {
-    b"PK\x03\x04": "an Excel workbook or a ZIP archive",
-    b"\xd0\xcf\x11\xe0": "an old Excel workbook",
-    b"%PDF": "a PDF document",
-    b"PAR1": "a Parquet file",
-    b"SQLite format 3": "an SQLite database",
-    b"BZh": "a bzip2 archive",
-    b"\xfd7zXZ": "an xz archive",
-    b"(\xb5/\xfd": "a zstd archive",
-    b"\xff\xfe": "UTF-16 text",
-    b"\xfe\xff": "UTF-16 text",
+    b"PK\x03\x04": gettext_lazy("an Excel workbook or a ZIP archive"),
+    b"\xd0\xcf\x11\xe0": gettext_lazy("an old Excel workbook"),
+    b"%PDF": gettext_lazy("a PDF document"),
+    b"PAR1": gettext_lazy("a Parquet file"),
+    b"SQLite format 3": gettext_lazy("an SQLite database"),
+    b"BZh": gettext_lazy("a bzip2 archive"),
+    b"\xfd7zXZ": gettext_lazy("an xz archive"),
+    b"(\xb5/\xfd": gettext_lazy("a zstd archive"),
+    b"\xff\xfe": gettext_lazy("UTF-16 text"),
+    b"\xfe\xff": gettext_lazy("UTF-16 text"),
 }
 _EXAMPLES = 5
 

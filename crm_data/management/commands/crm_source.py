@@ -37,7 +37,8 @@ class Command(BaseCommand):
     def _declarations(self) -> None:
         problems = check_source()
         for problem in problems:
-            self.stderr.write(f"({problem.id}) {problem.msg}\n    {_('remedy')}: {problem.hint}")
+            remedy = _("remedy: %(hint)s") % {"hint": problem.hint}
+            self.stderr.write(f"({problem.id}) {problem.msg}\n    {remedy}")
         if problems:
             raise CommandError(_("%(errors)d errors in the Source.") % {"errors": len(problems)})
 
