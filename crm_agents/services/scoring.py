@@ -17,6 +17,7 @@ from crm_agents.models import (
 )
 from crm_agents.services import audit
 from crm_agents.services.waking import wake
+from crm_data.clock import minute
 from crm_data.models import Snapshot
 from crm_data.selectors import snapshot_folder
 from handoff.files import read_json
@@ -32,7 +33,7 @@ class ScoringAlreadyActive(Exception):
     def __init__(self, scoring: ScoringRun) -> None:
         super().__init__(
             _("%(agent)s is being scored already, since %(at)s.")
-            % {"agent": scoring.agent, "at": f"{scoring.created_at:%Y-%m-%d %H:%M}"}
+            % {"agent": scoring.agent, "at": minute(scoring.created_at)}
         )
         self.scoring = scoring
 
@@ -76,10 +77,13 @@ def newest_snapshot(agent: Agent) -> Snapshot | None:
 
 def cancel_scorings(agent: Agent, *, user: audit.Actor = None) -> int:
     """End the agent's active scoring, if any; what is live stays live. Return how many were ended."""
-    active = list(ScoringRun.objects.filter(agent=agent, status__in=ACTIVE_STATES))
-    for scoring in active:
-        end_scoring(scoring, RunStatus.CANCELLED, _("Superseded or cancelled."))
-        audit.record(agent, "scoring.cancelled", scoring.pk, user=user)
+    with transaction.atomic():
+        # First, as a worker does that ends a shard: the other way round each might wait for the other.
+        Agent.objects.select_for_update().get(pk=agent.pk)
+        active = list(ScoringRun.objects.filter(agent=agent, status__in=ACTIVE_STATES))
+        for scoring in active:
+            end_scoring(scoring, RunStatus.CANCELLED, _("Superseded or cancelled."))
+            audit.record(agent, "scoring.cancelled", scoring.pk, user=user)
     return len(active)
 
 

@@ -1,16 +1,19 @@
 import json
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from django.contrib.auth.models import User
 
-from crm_agents.models import Agent, AuditEntry, Feedback, ModelVersion, RunStatus, ScoringRun
+from crm_agents.models import Agent, AuditEntry, Feedback, ModelVersion, RunStatus, ScoringRun, TrainingRun
 from crm_agents.selectors import live_scores
 from crm_agents.services import retention
 from crm_agents.services.publishing import GateNotPassed, NothingToRollBackTo, promote_version, roll_back
 from crm_agents.services.retention import delete_old_scores, erase_customer
+from crm_agents.services.scoring import ScoringAlreadyActive, cancel_scorings, start_scoring
 from crm_data.models import Snapshot
 from recommender.models import RecommendationSet
 from tests.published import TOO_LOW, publish
@@ -67,6 +70,33 @@ def test_a_rollback_ends_a_scoring_that_would_undo_it(published: Publish) -> Non
     active.refresh_from_db()
     assert active.status == RunStatus.CANCELLED
     assert scores(agent) == [0.1]
+
+
+def test_a_cancel_that_cannot_be_audited_ends_nothing(
+    published: Publish, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    agent = published()
+    scoring = start_scoring(agent)
+    monkeypatch.setattr("crm_agents.services.audit.record", Mock(side_effect=KeyboardInterrupt))
+    with pytest.raises(KeyboardInterrupt):
+        cancel_scorings(agent)
+
+    scoring.refresh_from_db()
+    assert scoring.status == RunStatus.QUEUED
+
+
+def test_runs_are_named_by_the_time_of_the_reader(published: Publish, settings: Any) -> None:
+    settings.TIME_ZONE = "Asia/Shanghai"
+    agent = published()
+    began = {"created_at": datetime(2026, 3, 1, 20, 15, tzinfo=UTC)}
+    ModelVersion.objects.get().scorings.update(**began)
+    TrainingRun.objects.update(**began)
+
+    assert str(TrainingRun.objects.get()) == "recommender 2026-03-02 04:15"
+    assert str(ScoringRun.objects.get()) == "recommender v1 2026-03-02 04:15"
+    ScoringRun.objects.filter(pk=start_scoring(agent).pk).update(**began)
+    with pytest.raises(ScoringAlreadyActive, match=r"since 2026-03-02 04:15\."):
+        start_scoring(agent)
 
 
 def test_there_may_be_nothing_to_roll_back_to(published: Publish) -> None:
