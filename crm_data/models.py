@@ -7,6 +7,8 @@ from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from crm_data.clock import minute
+
 
 class Customer(models.Model):
     """A person or company that buys, served by one sales rep."""
@@ -192,4 +194,4 @@ class Snapshot(models.Model):
         ordering = ["-id"]
 
     def __str__(self) -> str:
-        return f"{self.watermark:%Y-%m-%d %H:%M} ({self.sha256[:8]})"
+        return f"{minute(self.watermark)} ({self.sha256[:8]})"

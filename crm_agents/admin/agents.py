@@ -8,7 +8,6 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllow
 from django.urls import URLPattern, path
 from django.utils.formats import date_format
 from django.utils.html import format_html
-from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -25,6 +24,7 @@ from crm_agents.services.publishing import NothingToRollBackTo, roll_back
 from crm_agents.services.runs import RunAlreadyActive, planned_config, start_run
 from crm_agents.services.scoring import NothingToScore, ScoringAlreadyActive, start_scoring
 from crm_agents.words import number
+from crm_data.clock import local
 from crm_data.selectors import get_source
 from handoff.errors import HandoffError
 
@@ -93,9 +93,7 @@ class AgentAdmin(RecordAdmin):
 
     @admin.display(description=gettext_lazy("as of"))
     def as_of(self, agent: Agent) -> str:
-        return (
-            date_format(localtime(agent.live_scoring.as_of), "DATETIME_FORMAT") if agent.live_scoring else "–"
-        )
+        return date_format(local(agent.live_scoring.as_of), "DATETIME_FORMAT") if agent.live_scoring else "–"
 
     def change_view(
         self,

@@ -5,6 +5,7 @@ from django.utils.translation import gettext_lazy as _
 
 from crm_agents.models.agent import Agent
 from crm_agents.models.lease import ACTIVE_STATES, Leased
+from crm_data.clock import minute
 
 
 class TrainingRun(Leased):
@@ -45,4 +46,4 @@ class TrainingRun(Leased):
         ]
 
     def __str__(self) -> str:
-        return f"{self.agent} {self.created_at:%Y-%m-%d %H:%M}"
+        return f"{self.agent} {minute(self.created_at)}"

@@ -4,6 +4,7 @@ from django.utils.translation import gettext_lazy as _
 
 from crm_agents.models.agent import Agent, ModelVersion
 from crm_agents.models.lease import ACTIVE_STATES, Leased
+from crm_data.clock import minute
 
 
 class ScoringRun(Leased):
@@ -31,7 +32,7 @@ class ScoringRun(Leased):
         ]
 
     def __str__(self) -> str:
-        return f"{self.version} {self.created_at:%Y-%m-%d %H:%M}"
+        return f"{self.version} {minute(self.created_at)}"
 
 
 class ScoringShard(Leased):

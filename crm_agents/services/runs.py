@@ -12,6 +12,7 @@ from crm_agents.models import ACTIVE_STATES, Agent, RunStatus, TrainingRun
 from crm_agents.recipes import get_recipe, training_config
 from crm_agents.services import audit
 from crm_agents.services.waking import wake
+from crm_data.clock import minute
 from crm_data.conf import setting
 from handoff.config import TrainingConfig, check_types
 from handoff.errors import HandoffError
@@ -25,7 +26,7 @@ class RunAlreadyActive(Exception):
     def __init__(self, run: TrainingRun) -> None:
         super().__init__(
             _("%(agent)s already has an active run, started %(at)s. Wait for it or cancel it.")
-            % {"agent": run.agent, "at": f"{run.created_at:%Y-%m-%d %H:%M}"}
+            % {"agent": run.agent, "at": minute(run.created_at)}
         )
         self.run = run
 

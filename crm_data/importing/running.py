@@ -10,6 +10,7 @@ from django.db import DatabaseError, IntegrityError, router, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from crm_data.clock import minute
 from crm_data.conf import root
 from crm_data.importing.cleaning import Cleaner
 from crm_data.importing.errors import ImportRefused
@@ -78,7 +79,7 @@ def _earlier(report: ImportReport, options: ImportOptions, *, again: bool) -> Im
                 "%(file)s was imported on %(date)s with other options, so its lines may be stored twice. "
                 "Delete those interactions first, or import nevertheless with --again."
             )
-            % {"file": report.file, "date": f"{other.created_at:%Y-%m-%d %H:%M}"}
+            % {"file": report.file, "date": minute(other.created_at)}
         )
     return None
 

@@ -20,6 +20,7 @@ from crm_agents.services.publishing import (
 from crm_agents.services.runs import RunAlreadyActive, cancel_run, start_run
 from crm_agents.services.scoring import NothingToScore, ScoringAlreadyActive, start_scoring
 from crm_agents.verdicts import verdict_sentences
+from crm_data.clock import minute
 from handoff.errors import HandoffError
 
 FOR_PEOPLE = (
@@ -105,7 +106,7 @@ class Command(BaseCommand):
 
     def _status(self, agent: Agent, options: dict[str, Any]) -> None:
         for run in agent.runs.all()[:5]:
-            self.stdout.write(f"{run.pk}  {run.created_at:%Y-%m-%d %H:%M}  {run.status}  {run.error}")
+            self.stdout.write(f"{run.pk}  {minute(run.created_at)}  {run.status}  {run.error}")
         for version in agent.versions.all()[:5]:
             live = _("live") if version.pk == agent.live_version_id else ""
             self.stdout.write(f"v{version.number}  {version.verdict}  {live}")
