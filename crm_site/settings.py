@@ -21,7 +21,13 @@ VAR.mkdir(parents=True, exist_ok=True)
 DEBUG = env.bool("DEBUG", default=False)
 ONE_MACHINE_KEY = "for-one-machine-only-set-SECRET_KEY-before-others-can-reach-it"
 SECRET_KEY = env.str("SECRET_KEY", default=ONE_MACHINE_KEY)
-ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
+ONE_MACHINE = ["localhost", "127.0.0.1", "[::1]"]
+ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=ONE_MACHINE)
+if SECRET_KEY == ONE_MACHINE_KEY and not set(ALLOWED_HOSTS) <= set(ONE_MACHINE):
+    # The key is public, and whoever knows it can sign a session of anybody.
+    raise ImproperlyConfigured(
+        f"ALLOWED_HOSTS is {', '.join(ALLOWED_HOSTS)} and SECRET_KEY is not set; give it 50 random characters."
+    )
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 
 if env.bool("HTTPS", default=False):

@@ -31,6 +31,15 @@ def test_https_without_a_secret_key_is_refused() -> None:
     assert "HTTPS is on and SECRET_KEY is not set; give it 50 random characters." in done.stderr
 
 
+def test_other_hosts_without_a_secret_key_are_refused() -> None:
+    done = settings_with("", ALLOWED_HOSTS="localhost,crm.example.com")
+    assert done.returncode != 0
+    assert "ALLOWED_HOSTS is localhost, crm.example.com and SECRET_KEY is not set;" in done.stderr
+
+    done = settings_with("print('up')", ALLOWED_HOSTS="crm.example.com", SECRET_KEY="x" * 50)
+    assert done.stdout == "up\n"
+
+
 def test_plain_http_on_one_machine_needs_no_settings() -> None:
     done = settings_with("print(settings.DEBUG, settings.ALLOWED_HOSTS)")
     assert done.stdout == "False ['localhost', '127.0.0.1', '[::1]']\n"
