@@ -26,7 +26,8 @@ ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=ONE_MACHINE)
 if SECRET_KEY == ONE_MACHINE_KEY and not set(ALLOWED_HOSTS) <= set(ONE_MACHINE):
     # The key is public, and whoever knows it can sign a session of anybody.
     raise ImproperlyConfigured(
-        f"ALLOWED_HOSTS is {', '.join(ALLOWED_HOSTS)} and SECRET_KEY is not set; give it 50 random characters."
+        f"ALLOWED_HOSTS is {', '.join(ALLOWED_HOSTS)} and SECRET_KEY is not set; "
+        "give it 50 random characters."
     )
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 
