@@ -3,65 +3,54 @@
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
-from scipy import sparse
 
 from handoff.scores import SCORES
-from neural.baselines.ranking import own_counts
-from neural.data.history import Ints
-from neural.data.repeats import Repeats
+from neural.data.history import Floats, Ints
 from neural.data.world import Queries, World
 from neural.evaluation.ranking import top_lists
+from neural.reasons.market import Market
 
 Reason = dict[str, Any]
 Chances = Callable[[Queries], Iterator[tuple[Ints, Queries, npt.NDArray[Any]]]]
 
 MOST_REASONS = 4
 LEAST_CUSTOMERS = 3  # who bought both products, before that counts as evidence
-NEWEST_PRODUCTS = 200  # of a customer, that count for what is bought together
 
 
 @dataclass(frozen=True)
-class Market:
-    """What all customers bought before `as_of`."""
+class Bought:
+    """What one customer bought before `as_of`: lines by visit, and each different product once."""
 
-    world: World
-    as_of: float
+    visit: Ints  # (L,)
+    category: Ints  # (L,)
+    product: Ints  # (R,)
+    times: Ints  # (R,) see Repeats
+    days_since: Floats  # (R,)
+    span: Floats  # (R,)
 
-    @cached_property
-    def buyers(self) -> npt.NDArray[np.int64]:
-        """Customers who bought each product in the last 28 days. (P,)"""
-        world, history = self.world, self.world.history
-        recent = (world.own.time >= self.as_of - 28) & (world.own.time < self.as_of)
-        customer = history.visit_customer[world.own.visit[recent]]
-        pairs = np.unique(customer * len(world.vocabulary.products) + world.own.product[recent])
-        return np.bincount(pairs % len(world.vocabulary.products), minlength=len(world.vocabulary.products))
 
-    @cached_property
-    def active(self) -> int:
-        return len(self.world.active(self.as_of))
-
-    @cached_property
-    def owners(self) -> sparse.csc_array:
-        """Which customers ever bought which product, their newest products only. (customers, P)"""
-        counts = own_counts(self.world, self.world.with_history(self.as_of), 180.0)
-        for row in range(counts.shape[0]):
-            part = slice(counts.indptr[row], counts.indptr[row + 1])
-            if part.stop - part.start > NEWEST_PRODUCTS:
-                weakest = np.argpartition(-counts.data[part], NEWEST_PRODUCTS)[NEWEST_PRODUCTS:]
-                counts.data[part.start + weakest] = 0
-        counts.eliminate_zeros()
-        counts.data = np.ones_like(counts.data, dtype=np.int32)
-        return counts.tocsc()
-
-    def bought_with(self, products: Ints) -> npt.NDArray[np.int32]:
-        """Number of customers who bought each of `products` and each other product. (len, P)"""
-        return np.asarray((self.owners[:, products].T @ self.owners).todense())
+def bought_by(world: World, queries: Queries) -> Iterator[Bought]:
+    """Collect every query's own purchases."""
+    own, every = world.own.before(queries.customer, queries.time), world.own
+    row = np.searchsorted(own.query, np.arange(len(queries) + 1))
+    first = np.searchsorted(every.visit, world.history.visit_start[queries.customer])
+    last = np.searchsorted(every.visit, world.history.before(queries.customer, queries.time))
+    for index in range(len(queries)):
+        lines, mine = slice(first[index], last[index]), slice(row[index], row[index + 1])
+        category = world.vocabulary.product_category[every.product[lines]]
+        yield Bought(
+            every.visit[lines],
+            category,
+            own.product[mine],
+            own.times[mine],
+            own.days_since[mine],
+            own.span[mine],
+        )
 
 
 def recommend(world: World, chances: Chances, as_of: float, customers: list[str]) -> pl.DataFrame:
@@ -84,19 +73,16 @@ def recommend(world: World, chances: Chances, as_of: float, customers: list[str]
 def _explain(
     world: World, market: Market, queries: Queries, lists: Ints, chances: npt.NDArray[Any]
 ) -> Iterator[tuple[str, float | None, str]]:
-    own = world.own.before(queries.customer, queries.time)
-    start = np.searchsorted(own.query, np.arange(len(queries) + 1))
     products, place = np.unique(lists[lists >= 0], return_inverse=True)
     together = market.bought_with(products)
     position = np.full(lists.shape, -1, np.int64)
     position[lists >= 0] = place
-    for row in range(len(queries)):
-        history = slice(start[row], start[row + 1])
+    for row, bought in enumerate(bought_by(world, queries)):
         items = [
             {
                 "product": world.vocabulary.products[product],
                 "score": round(float(chances[row, product]), 4),
-                "reasons": _reasons(world, market, own, history, product, together[position[row, column]]),
+                "reasons": _reasons(world, market, bought, product, together[position[row, column]]),
             }
             for column, product in enumerate(lists[row])
             if product >= 0
@@ -107,32 +93,40 @@ def _explain(
 
 
 def _reasons(
-    world: World, market: Market, own: Repeats, mine: slice, product: int, together: npt.NDArray[np.int32]
+    world: World, market: Market, bought: Bought, product: int, together: tuple[Ints, Ints]
 ) -> list[Reason]:
-    """At most four facts, the customer's own first."""
-    names, bought = world.vocabulary.products, own.product[mine]
-    found: list[Reason] = []
-    for index in np.flatnonzero(bought == product):
-        times, span = int(own.times[mine][index]), float(own.span[mine][index])
-        gap = round(span / (times - 1), 1) if times > 1 and span > 0 else None
-        since = int(own.days_since[mine][index])
-        found.append({"code": "repeat", "times": times, "usual_gap_days": gap, "days_since": since})
-    others = bought[bought != product]
-    if len(others):
-        best = int(others[np.argmax(together[others])])
-        if together[best] >= LEAST_CUSTOMERS:
-            found.append({"code": "bought_with", "product": names[best], "customers": int(together[best])})
+    """At most four facts, the customer's own first. `together` is the product's row of `bought_with`."""
+    found = [*_repeat(bought, product), *_bought_with(world, market, bought, product, together)]
     category = world.vocabulary.product_category[product]
-    if category:
-        same = world.vocabulary.product_category[bought] == category
-        if same.any():
-            times = int(own.times[mine][same].sum())
-            found.append(
-                {"code": "category", "category": world.vocabulary.categories[category], "times": times}
-            )
+    visits = len(np.unique(bought.visit[bought.category == category])) if category else 0
+    if visits:
+        name = world.vocabulary.categories[category]
+        found.append({"code": "category", "category": name, "times": visits})
     if market.buyers[product]:
         found.append({"code": "popular", "customers": int(market.buyers[product]), "days": 28})
     return [{"direction": "up", **reason} for reason in found[:MOST_REASONS]]
+
+
+def _repeat(bought: Bought, product: int) -> Iterator[Reason]:
+    for index in np.flatnonzero(bought.product == product):
+        times, span = int(bought.times[index]), float(bought.span[index])
+        gap = round(span / (times - 1), 1) if times > 1 and span > 0 else None
+        since = int(bought.days_since[index])
+        yield {"code": "repeat", "times": times, "usual_gap_days": gap, "days_since": since}
+
+
+def _bought_with(
+    world: World, market: Market, bought: Bought, product: int, together: tuple[Ints, Ints]
+) -> Iterator[Reason]:
+    """The customer's own product that most of the product's buyers bought too."""
+    others = bought.product[bought.product != product]
+    shared, _, there = np.intersect1d(others, together[0], assume_unique=True, return_indices=True)
+    if not len(shared):
+        return
+    best = int(shared[np.argmax(together[1][there])])
+    customers = market.customers_of_both(product, best)
+    if customers >= LEAST_CUSTOMERS:
+        yield {"code": "bought_with", "product": world.vocabulary.products[best], "customers": customers}
 
 
 def _popular(world: World, market: Market) -> tuple[float | None, str]:
