@@ -72,7 +72,8 @@ def visits(rows: list[Row], customer: str, kind: str = "purchase") -> list[tuple
     for row in rows:
         if row["customer"] == customer and row["kind"] == kind:
             grouped.setdefault((row["at"].date(), row["basket"] or row["at"]), []).append(row)
-    return sorted((max(row["at"] for row in lines), lines) for lines in grouped.values())
+    found = [(max(row["at"] for row in lines), lines) for lines in grouped.values()]
+    return sorted(found, key=lambda visit: visit[0])
 
 
 def within(found: list[tuple[datetime, list[Row]]], start: int, stop: int = 0) -> Iterator[list[Row]]:
