@@ -108,7 +108,8 @@ class Cleaner:
         number = pl.col("quantity").is_null()
         if "price" in self.options.columns:
             number |= pl.col("price").is_null()
-        too_large = (pl.col("quantity") * pl.col("price").fill_null(1)).abs() >= LARGEST
+        price = pl.col("price").fill_null(1).abs()
+        too_large = pl.max_horizontal(price, price * pl.col("quantity").abs()) >= LARGEST
         too_long = pl.any_horizontal(
             pl.col(name).str.len_chars().fill_null(0) > CODE_LENGTH for name in CODES
         )

@@ -33,6 +33,7 @@ def settle(rows: pl.DataFrame, options: ImportOptions, report: ImportReport, *, 
     purchases = _drop_worthless(rows.filter(~cancels), report)
     purchases = with_keys(purchases.with_columns(kind=pl.lit("purchase")))
     returns = rows.filter(cancels).with_columns(pl.col("quantity").abs(), kind=pl.lit("return"))
+    returns = returns.with_columns(_nth(LINE))  # lines that only the sign told apart need keys of their own
     matched = match_returns(purchases, with_keys(returns))
     matched = drop(matched, pl.col("return_of").is_null(), "unmatched_return", report)
     purchases = purchases.with_columns(return_of=pl.lit(None, pl.String))
@@ -40,12 +41,16 @@ def settle(rows: pl.DataFrame, options: ImportOptions, report: ImportReport, *, 
 
 
 def _drop_repetitions(rows: pl.DataFrame, options: ImportOptions, report: ImportReport) -> pl.DataFrame:
-    rows = rows.with_columns(nth=pl.int_range(pl.len(), dtype=pl.UInt32).over([*LINE, "section"]))
+    rows = rows.with_columns(_nth([*LINE, "section"]))
     again = pl.int_range(pl.len(), dtype=pl.UInt32).over([*LINE, "nth"]) > 0
     rows = drop(rows, again, "overlap", report)
     if options.keep_repeated:
         return rows
     return drop(rows, pl.col("nth") > 0, "duplicate", report)
+
+
+def _nth(line: list[str]) -> pl.Expr:
+    return pl.int_range(pl.len(), dtype=pl.UInt32).over(line).alias("nth")
 
 
 def _is_product(options: ImportOptions) -> pl.Expr:

@@ -207,6 +207,29 @@ def test_a_purchase_is_not_returned_twice(sales: Sales) -> None:
     assert (report.returns, dropped(report)) == (1, {"unmatched_return": (1, [4])})
 
 
+def test_cancellations_that_differ_in_their_sign_alone_are_two_returns(sales: Sales) -> None:
+    path = sales(
+        {"quantity": "10"},
+        {"invoice": "C1", "at": "2010-12-02 08:00:00", "quantity": "-5"},
+        {"invoice": "C1", "at": "2010-12-02 08:00:00", "quantity": "5"},
+    )
+    report = import_transactions(path)
+
+    assert (report.purchases, report.returns, report.already_stored) == (1, 2, 0)
+    assert sorted(Interaction.objects.values_list("kind", "quantity")) == [
+        ("purchase", 10.0),
+        ("return", 5.0),
+        ("return", 5.0),
+    ]
+
+
+def test_a_price_that_no_column_holds_is_a_bad_number(sales: Sales) -> None:
+    report = import_transactions(sales({}, {"price": "1000000000000", "quantity": "0.001"}))
+
+    assert dropped(report) == {"bad_number": (1, [3])}
+    assert Product.objects.get().price == Decimal("2.55")
+
+
 def test_the_newest_purchase_is_the_one_returned(sales: Sales) -> None:
     import_transactions(
         sales(
