@@ -1,8 +1,9 @@
 import logging
 
 from crm_agents.models import Agent
-from crm_agents.services.scoring import ScoringAlreadyActive, start_scoring
+from crm_agents.services.scoring import NothingToScore, ScoringAlreadyActive, start_scoring
 from crm_data.services.snapshots import SnapshotError, build_snapshot
+from handoff.errors import HandoffError
 
 logger = logging.getLogger(__name__)
 
@@ -26,5 +27,8 @@ def _score(agent: Agent) -> bool:
         start_scoring(agent)
     except ScoringAlreadyActive as active:
         logger.info("%s", active)
+        return False
+    except (HandoffError, NothingToScore):
+        logger.exception("%s is not scored; the other agents are.", agent)
         return False
     return True

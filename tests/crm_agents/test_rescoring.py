@@ -8,9 +8,11 @@ from crm_agents.services import rescoring
 from crm_agents.services.execution import execute_run
 from crm_agents.services.rescoring import score_live_agents
 from crm_agents.services.runs import start_run
+from crm_agents.services.scoring import start_scoring
 from crm_agents.services.shards import score_shard
 from crm_data.models import Snapshot
 from crm_data.services.snapshots import SnapshotError, build_snapshot
+from handoff.errors import HandoffError
 from tests.published import publish
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -48,6 +50,22 @@ def test_a_version_promoted_while_the_snapshot_is_built_stays_live(
 
     scoring = ScoringRun.objects.get(status=RunStatus.QUEUED)
     assert scoring.version.number == 2
+
+
+def test_an_agent_that_cannot_be_scored_does_not_hold_up_the_others(
+    live: Agent, woken: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = publish("churn", {})
+
+    def start(agent: Agent) -> ScoringRun:
+        if agent == first:
+            raise HandoffError("manifest.json does not exist.")
+        return start_scoring(agent)
+
+    monkeypatch.setattr(rescoring, "start_scoring", start)
+    assert score_live_agents() == 1
+
+    assert ScoringRun.objects.get(status=RunStatus.QUEUED).agent == live
 
 
 def test_agents_without_a_live_version_are_left_out(agent: Agent, shop: None) -> None:
