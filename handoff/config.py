@@ -10,6 +10,50 @@ from handoff.errors import HandoffError
 from handoff.files import read_json, write_json
 
 BACKBONES = ("mf", "cnn", "rnn", "transformer")
+DEVICES = ("auto", "cpu", "cuda")
+
+
+@dataclass(frozen=True)
+class Limit:
+    """What a number may be: `low` to `high`, or above `low` or below `high` where these are left out."""
+
+    low: float = 1
+    high: float = math.inf
+    above_low: bool = False
+    below_high: bool = False
+
+    def allows(self, value: float) -> bool:
+        high_enough = value > self.low if self.above_low else value >= self.low
+        low_enough = value < self.high if self.below_high else value <= self.high
+        return high_enough and low_enough
+
+    def __str__(self) -> str:
+        low = f"{'above' if self.above_low else 'at least'} {self.low}"
+        if self.high == math.inf:
+            return low
+        return f"{low} and {'below' if self.below_high else 'at most'} {self.high}"
+
+
+# Wide enough for any sensible run; beyond them a run would fail, learn nothing, or not end.
+LIMITS = {
+    "horizon_days": Limit(high=730),
+    "active_days": Limit(high=3650),
+    "width": Limit(high=4096),
+    "layers": Limit(high=64),
+    "heads": Limit(high=64),
+    "dropout": Limit(low=0, high=1, below_high=True),
+    "max_visits": Limit(high=4096),
+    "pretrain_epochs": Limit(low=0, high=1000),
+    "epochs": Limit(high=1000),
+    "patience": Limit(high=1000),
+    "batch_size": Limit(high=65536),
+    "learning_rate": Limit(low=0, high=1, above_low=True),
+    "weight_decay": Limit(low=0, high=1, below_high=True),
+    "warmup_share": Limit(low=0, high=1),
+    "seed": Limit(low=0, high=2**31 - 1),
+    "top_k": Limit(),
+    "threads": Limit(),
+}
 
 
 @dataclass(frozen=True)
@@ -95,11 +139,11 @@ class TrainingConfig:
     def __post_init__(self) -> None:
         if self.backbone not in BACKBONES:
             raise HandoffError(f"backbone is {self.backbone!r}; choose one of {', '.join(BACKBONES)}.")
-        for name in ("horizon_days", "active_days", "width", "layers", "heads", "max_visits", "epochs"):
-            if getattr(self, name) < 1:
-                raise HandoffError(f"{name} is {getattr(self, name)}; it must be at least 1.")
-        if not 0 <= self.dropout < 1:
-            raise HandoffError(f"dropout is {self.dropout}; it must be at least 0 and below 1.")
+        if self.device not in DEVICES:
+            raise HandoffError(f"device is {self.device!r}; choose one of {', '.join(DEVICES)}.")
+        for name, limit in LIMITS.items():
+            if not limit.allows(getattr(self, name)):
+                raise HandoffError(f"{name} is {getattr(self, name)}; it must be {limit}.")
         if self.width % self.heads:
             raise HandoffError(f"width {self.width} must be a multiple of heads {self.heads}.")
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from django import forms
@@ -11,65 +12,48 @@ from django.utils.translation import gettext_lazy as _
 
 from crm_agents.models import Agent
 from crm_agents.services.runs import planned_config
-from handoff.config import BACKBONES
+from handoff.config import BACKBONES, LIMITS, Limit
 from handoff.errors import HandoffError
 
 
 @dataclass(frozen=True)
 class Setting:
-    """One number of TrainingConfig that people may choose. `below` is a limit that is not allowed itself."""
+    """One number of TrainingConfig that people may choose, within `handoff.config.LIMITS`."""
 
     label: str | Promise
     help: str | Promise
-    low: float = 1
-    high: float | None = None
-    below: float | None = None
-    above: float | None = None
     whole: bool = True
     often: bool = False  # shown at once, not under "More settings"
 
-    def check(self, value: float) -> None:
+    def check(self, value: float, limit: Limit) -> None:
         """Raise ValidationError naming the field, the value and the remedy."""
-        facts = {"field": self.label, "value": value, "low": self.low, "high": self.high}
-        if self.above is not None and value <= self.above:
-            facts["low"] = self.above
-            raise ValidationError(_("%(field)s is %(value)s; choose more than %(low)s."), params=facts)
-        if self.below is not None and value >= self.below:
-            facts["high"] = self.below
-            raise ValidationError(_("%(field)s is %(value)s; choose less than %(high)s."), params=facts)
-        if self.above is None and value < self.low:
-            raise ValidationError(_("%(field)s is %(value)s; choose at least %(low)s."), params=facts)
-        if self.high is not None and value > self.high:
-            raise ValidationError(_("%(field)s is %(value)s; choose at most %(high)s."), params=facts)
+        facts = {"field": self.label, "value": value, "low": limit.low, "high": limit.high}
+        if limit.allows(value):
+            return
+        if value <= limit.low:
+            text = _("%(field)s is %(value)s; choose at least %(low)s.")
+            over = _("%(field)s is %(value)s; choose more than %(low)s.")
+            raise ValidationError(over if limit.above_low else text, params=facts)
+        text = _("%(field)s is %(value)s; choose at most %(high)s.")
+        under = _("%(field)s is %(value)s; choose less than %(high)s.")
+        raise ValidationError(under if limit.below_high else text, params=facts)
 
 
 SETTINGS = {
-    "horizon_days": Setting(_("Horizon"), _("Days ahead that the agent looks."), high=730, often=True),
-    "epochs": Setting(_("Epochs"), _("Passes over the data in fine-tuning."), high=1000, often=True),
-    "learning_rate": Setting(
-        _("Learning rate"), _("Usually 0.0001 to 0.01."), above=0, high=1, whole=False, often=True
-    ),
-    "width": Setting(
-        _("Width"), _("Size of the encoder; a multiple of the number of heads."), high=4096, often=True
-    ),
-    "active_days": Setting(
-        _("Active days"), _("Customers count who purchased within so many days."), high=3650
-    ),
-    "layers": Setting(_("Layers"), _("Depth of the encoder."), high=64),
-    "heads": Setting(_("Heads"), _("Attention heads of the transformer."), high=64),
-    "dropout": Setting(
-        _("Dropout"), _("Share of units left out while learning."), low=0, below=1, whole=False
-    ),
-    "max_visits": Setting(
-        _("Visits read"), _("Newest visits of a customer that the encoder reads."), high=4096
-    ),
-    "pretrain_epochs": Setting(_("Pretraining epochs"), _("0 leaves pretraining out."), low=0, high=1000),
-    "patience": Setting(_("Patience"), _("Epochs without improvement before it stops."), high=1000),
-    "batch_size": Setting(_("Batch size"), _("Customers in one step."), high=65536),
-    "weight_decay": Setting(_("Weight decay"), _("Usually 0 to 0.1."), low=0, below=1, whole=False),
-    "seed": Setting(
-        _("Seed"), _("The same seed, data and settings give the same weights."), low=0, high=2**31 - 1
-    ),
+    "horizon_days": Setting(_("Horizon"), _("Days ahead that the agent looks."), often=True),
+    "epochs": Setting(_("Epochs"), _("Passes over the data in fine-tuning."), often=True),
+    "learning_rate": Setting(_("Learning rate"), _("Usually 0.0001 to 0.01."), whole=False, often=True),
+    "width": Setting(_("Width"), _("Size of the encoder; a multiple of the number of heads."), often=True),
+    "active_days": Setting(_("Active days"), _("Customers count who purchased within so many days.")),
+    "layers": Setting(_("Layers"), _("Depth of the encoder.")),
+    "heads": Setting(_("Heads"), _("Attention heads of the transformer.")),
+    "dropout": Setting(_("Dropout"), _("Share of units left out while learning."), whole=False),
+    "max_visits": Setting(_("Visits read"), _("Newest visits of a customer that the encoder reads.")),
+    "pretrain_epochs": Setting(_("Pretraining epochs"), _("0 leaves pretraining out.")),
+    "patience": Setting(_("Patience"), _("Epochs without improvement before it stops.")),
+    "batch_size": Setting(_("Batch size"), _("Customers in one step.")),
+    "weight_decay": Setting(_("Weight decay"), _("Usually 0 to 0.1."), whole=False),
+    "seed": Setting(_("Seed"), _("The same seed, data and settings give the same weights.")),
 }
 DEVICES = (("auto", _("best there is")), ("cpu", _("processor (cpu)")), ("cuda", _("graphics card (cuda)")))
 
@@ -95,7 +79,7 @@ class StartForm(forms.Form):
         own = {name: getattr(self.base, name) for name in ("backbone", "device", *SETTINGS)}
         super().__init__(data, initial={**own, "publish": True})
         for name, setting in SETTINGS.items():
-            self.fields[name] = _number_field(setting)
+            self.fields[name] = _number_field(setting, LIMITS[name])
 
     @property
     def often(self) -> list[forms.BoundField]:
@@ -150,13 +134,13 @@ class PromoteForm(forms.Form):
     )
 
 
-def _number_field(setting: Setting) -> forms.Field:
+def _number_field(setting: Setting, limit: Limit) -> forms.Field:
     kind = forms.IntegerField if setting.whole else forms.FloatField
     example = _("%(field)s must be a whole number.") if setting.whole else _("%(field)s must be a number.")
     return kind(
         label=str(setting.label),
         help_text=str(setting.help),
-        validators=[setting.check],
+        validators=[partial(setting.check, limit=limit)],
         error_messages={
             "invalid": example % {"field": setting.label},
             "required": _("%(field)s is empty; give a number.") % {"field": setting.label},

@@ -76,6 +76,8 @@ def test_a_second_start_is_refused_with_the_url_of_the_first(
     [
         ({"epoch": 3}, "Unknown setting epoch"),
         ({"epochs": 0}, "epochs is 0; it must be at least 1"),
+        ({"epochs": 99999}, "epochs is 99999; it must be at least 1 and at most 1000"),
+        ({"learning_rate": 0}, "learning_rate is 0; it must be above 0"),
         ({"epochs": "many"}, "epochs"),
         ({"excluded": 5}, "excluded"),
         ({"baselines": 5}, "baselines"),

@@ -27,7 +27,7 @@ def test_the_settings_of_an_agent_that_is_not_there_are_found(settings: Any) -> 
 @pytest.mark.parametrize(
     ("churn", "message"),
     [
-        ({"horizon_days": 0}, "horizon_days is 0; it must be at least 1."),
+        ({"horizon_days": 0}, "horizon_days is 0; it must be at least 1 and at most 730."),
         (
             {"tiers": {"high": 70}},
             'CRM_AGENTS["AGENTS"]["churn"]["tiers"]["high"] is 70; it must be a number between 0 and 1.',

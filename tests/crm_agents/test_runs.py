@@ -74,7 +74,7 @@ def test_a_finished_run_makes_room_for_the_next(agent: Agent, woken: list[str]) 
     ("config", "words"),
     [
         ({"epohcs": 2}, "Unknown setting epohcs"),
-        ({"epochs": 0}, "epochs is 0; it must be at least 1."),
+        ({"epochs": 0}, "epochs is 0; it must be at least 1 and at most 1000."),
         ({"epochs": "two"}, "wrong type"),
         ({"dataset": "/etc"}, "dataset is set by the agent itself"),
     ],
