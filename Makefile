@@ -44,6 +44,7 @@ bench: install-dev
 messages: install-dev
 	@for app in $(TRANSLATED); do \
 		(cd $$app && $(abspath $(BIN))/django-admin makemessages -l zh_Hans --no-obsolete --add-location file \
+		&& sed -i '/^"POT-Creation-Date:/d' locale/*/LC_MESSAGES/django.po \
 		&& $(abspath $(BIN))/django-admin compilemessages) || exit 1; \
 	done
 

@@ -70,6 +70,11 @@ class InteractionKind(models.TextChoices):
     QUESTION = "question", _("question")
     COMPLAINT = "complaint", _("complaint")
 
+    @classmethod
+    def label_of(cls, kind: str) -> str:
+        """Name a kind in the reader's language; one of the host's own keeps its word."""
+        return str(cls(kind).label) if kind in cls.values else kind
+
 
 class Interaction(models.Model):
     """One dated event between a customer and the company; one line of an invoice is one purchase."""

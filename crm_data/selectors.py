@@ -14,7 +14,7 @@ from django.utils import timezone
 from django.utils.module_loading import import_string
 
 from crm_data import conf, reading
-from crm_data.models import Snapshot
+from crm_data.models import InteractionKind, Snapshot
 from crm_data.source import Many, Source
 
 AnyUser = AbstractBaseUser | AnonymousUser
@@ -59,6 +59,10 @@ class EventRecord:
     amount: float | None
     channel: str
     text: str
+
+    @property
+    def kind_label(self) -> str:
+        return InteractionKind.label_of(self.kind)
 
 
 def get_source() -> Source:

@@ -6,6 +6,18 @@ from django.utils.translation import gettext_lazy as _
 from crm_agents.models.agent import Agent
 
 
+class AuditAction(models.TextChoices):
+    RUN_STARTED = "run.started", _("run started")
+    RUN_CANCELLED = "run.cancelled", _("run cancelled")
+    VERSION_CREATED = "version.created", _("version made")
+    VERSION_PROMOTED = "version.promoted", _("version promoted")
+    VERSION_ROLLED_BACK = "version.rolled_back", _("rolled back to this version")
+    SCORING_STARTED = "scoring.started", _("scoring started")
+    SCORING_CANCELLED = "scoring.cancelled", _("scoring cancelled")
+    SCORING_FAILED = "scoring.failed", _("scoring failed")
+    SCORES_PUBLISHED = "scores.published", _("scores published")
+
+
 class AuditEntry(models.Model):
     """Who did what to an agent, and when. Rows are only ever added."""
 
@@ -19,7 +31,7 @@ class AuditEntry(models.Model):
         verbose_name=_("by"),
     )
     agent = models.ForeignKey(Agent, models.CASCADE, related_name="audit", verbose_name=_("agent"))
-    action = models.CharField(_("action"), max_length=64)  # "run.started", "version.promoted" …
+    action = models.CharField(_("action"), max_length=64, choices=AuditAction.choices)
     subject = models.CharField(_("subject"), max_length=200)
     detail = models.JSONField(_("detail"), default=dict)
 

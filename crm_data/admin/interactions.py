@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
+from django.contrib.admin import display
 from django.core.exceptions import ValidationError
 from django.db.models import ForeignKey, Q, QuerySet
 from django.forms import ModelChoiceField, ModelForm
@@ -10,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from crm_data.admin.base import FastAdmin, OwnCustomersMixin, own_customers
 from crm_data.admin.filters import KindFilter
-from crm_data.models import Customer, Interaction, Product
+from crm_data.models import Customer, Interaction, InteractionKind, Product
 from crm_data.reading import UnknownCurrency, rate
 from crm_data.selectors import get_source
 
@@ -33,7 +34,7 @@ class InteractionForm(AnyInteractionForm):
 
 class InteractionAdmin(OwnCustomersMixin, FastAdmin):
     form = InteractionForm
-    list_display = ("at", "kind", "customer", "product", "quantity", "amount", "currency", "basket")
+    list_display = ("at", "kind_shown", "customer", "product", "quantity", "amount", "currency", "basket")
     list_filter = (KindFilter, "at")
     sortable_by = ("at",)  # what an index orders
     list_select_related = ("customer", "product")
@@ -56,6 +57,10 @@ class InteractionAdmin(OwnCustomersMixin, FastAdmin):
         "channel",
         "text",
     )
+
+    @display(description=_("kind"))
+    def kind_shown(self, interaction: Interaction) -> str:
+        return InteractionKind.label_of(interaction.kind)
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Interaction], search_term: str

@@ -54,6 +54,7 @@ def customer(rep: User) -> Customer:
         customer=customer, product=product, kind="purchase", at=at, quantity=2, amount="25.50", basket="I9"
     )
     Interaction.objects.create(customer=customer, kind="question", at=at, text="Where is my <parcel>?")
+    Interaction.objects.create(customer=customer, kind="fair", at=at)
     return customer
 
 
@@ -104,6 +105,8 @@ def test_the_page_shows_the_customer_and_what_every_agent_says(
         "0.312",
         "As of Dec. 9, 2011, version 1.",
         "Where is my &lt;parcel&gt;?",
+        "<td>question</td>",
+        "<td>fair</td>",
         "25.50",
         "8 days ago",
         "Kitchen (1)",

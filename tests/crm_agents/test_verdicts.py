@@ -67,5 +67,5 @@ def test_programs_get_the_figures_beside_the_words() -> None:
 def test_the_language_is_that_of_the_reader() -> None:
     with override("zh-hans"):
         assert verdict_sentences([TOO_LOW]) == [
-            "NDCG@10 为 0.1000，不足以优于 0.3000（客户自己最常买的产品）；要求：不低于 0.3030。"
+            "NDCG@10：0.1000，不足以优于 0.3000（客户自己最常买的产品）；要求：不低于 0.3030。"
         ]

@@ -27,6 +27,9 @@ class TestAudit:
         assert "spare v2" not in text_of(admin_client.get(f"{AUDIT}?action=run.started"))
         assert "a run" not in text_of(admin_client.get(f"{AUDIT}?q=promoted"))
 
+    def test_actions_are_named_in_words(self, admin_client: Client, entry: AuditEntry) -> None:
+        assert '<td class="field-action">version promoted</td>' in text_of(admin_client.get(AUDIT))
+
     def test_an_entry_shows_its_detail(self, admin_client: Client, entry: AuditEntry) -> None:
         assert "A trial." in text_of(admin_client.get(f"{AUDIT}{entry.pk}/change/"))
 
