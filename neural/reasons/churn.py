@@ -23,7 +23,7 @@ DAYS = 90
 def warn(
     world: World,
     table: Table,
-    probabilities: Callable[[Queries, float], Floats],
+    probabilities: Callable[[Queries], Floats],
     as_of: float,
     customers: list[str],
 ) -> pl.DataFrame:
@@ -34,7 +34,7 @@ def warn(
         index for index, number in enumerate(active.customer) if world.history.customers[number] in wanted
     ]
     queries = active.take(np.asarray(mine, np.int64))
-    chance = probabilities(queries, as_of)
+    chance = probabilities(queries)
     before = _month_before(world, probabilities, as_of)
     facts = Facts(world, table, queries)
     rows: dict[str, tuple[float, str]] = {}
@@ -48,12 +48,10 @@ def warn(
     return pl.DataFrame(records, schema=SCORES, orient="row")
 
 
-def _month_before(
-    world: World, probabilities: Callable[[Queries, float], Floats], as_of: float
-) -> dict[int, float]:
-    """The same model's answer 30 days earlier, by customer number, for whoever was active then."""
+def _month_before(world: World, probabilities: Callable[[Queries], Floats], as_of: float) -> dict[int, float]:
+    """The same model's answer from what was known 30 days earlier, by customer number, if active then."""
     queries = world.active(as_of - MONTH)
-    chance = probabilities(queries, as_of - MONTH)
+    chance = probabilities(queries)
     return {
         int(number): round(float(value), 4) for number, value in zip(queries.customer, chance, strict=True)
     }

@@ -110,12 +110,12 @@ class Churn(Task):
         queries, label = self.window(windows.validation)
         found = fit_platt(self._logits(model, queries), label)
         season = []
-        for cutoff in np.arange(windows.validation - windows.horizon, windows.start + SETTLED, -STEP)[
-            :SEASONS
-        ]:
-            queries, label = self.window(float(cutoff))
-            fitted = fit_platt(self._logits(model, queries), label, slope=found["slope"])
-            season.append([float(cutoff), fitted["offset"]])
+        early = np.arange(windows.validation - windows.horizon, windows.start + SETTLED, -STEP)
+        for cutoff in early[:SEASONS].tolist():
+            queries, label = self.window(cutoff)
+            if len(queries):  # a time without customers tells of no season
+                fitted = fit_platt(self._logits(model, queries), label, slope=found["slope"])
+                season.append([cutoff, fitted["offset"]])
         return {**found, "validation": windows.validation, "season": season}
 
     def report(self, model: Model, calibration: Mapping[str, Any], windows: Windows, cutoff: float) -> Report:
@@ -132,8 +132,9 @@ class Churn(Task):
     def score(
         self, model: Model, calibration: Mapping[str, Any], as_of: float, customers: list[str]
     ) -> pl.DataFrame:
-        def probabilities(queries: Queries, moment: float) -> Floats:
-            return apply_platt(self._logits(model, queries), calibration, moment)
+        def probabilities(queries: Queries) -> Floats:
+            # One season for both moments that are compared: a trend means that the customer has changed.
+            return apply_platt(self._logits(model, queries), calibration, as_of)
 
         return warn(self.world, self.table, probabilities, as_of, customers)
 

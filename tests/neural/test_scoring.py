@@ -8,6 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import polars as pl
 import pytest
 
@@ -16,8 +17,11 @@ from handoff.dataset import PRODUCTS, Dataset, shard_of
 from handoff.errors import HandoffError
 from handoff.files import read_json
 from handoff.scores import SCORES
+from neural.artifacts import open_artifact
+from neural.calibration import TRUST
 from neural.scoring import evaluate, score
 from neural.training import train
+from neural.windows import parse_time, to_days
 from tests.neural.shop import CHURN, NEXT_PRODUCT, SHARDS, SMALL, START, Row, event, shop_rows, write_dataset
 
 DAY = 419.0
@@ -123,6 +127,24 @@ def test_before_is_the_same_models_answer_a_month_earlier(
     assert len(both) > 90
     for name in both:
         assert now[name][1]["before"] == pytest.approx(earlier[name][0], abs=2e-3)
+
+
+def test_a_change_of_season_is_no_trend(churn: Path, dataset: Dataset, tmp_path: Path) -> None:
+    """The season of the answer holds for both moments, so only the customer's own change is left."""
+    moment = to_days(parse_time(AS_OF))
+    opened = open_artifact(churn, churn.parent, dataset, cuts=(moment - 30, moment))
+    year = [[moment - 365, 2.0], [moment - 395, -2.0], [moment - 500, 0.0]]
+    plain = {"slope": 1.0, "offset": 0.0}
+    seasonal = {**plain, "validation": moment - 500 + 365, "season": year}
+    names = sorted(dataset.customers().collect()["customer"])
+    found = [opened.task.score(opened.model, c, moment, names) for c in (plain, seasonal)]
+    told = [[json.loads(payload) for payload in frame["payload"]] for frame in found]
+    both = [(one["before"], two["before"]) for one, two in zip(*told, strict=True) if one.get("before")]
+    assert len(both) > 90
+    for before, shifted in both:
+        odds = np.array([before, shifted]) / (1 - np.array([before, shifted]))
+        if 0.01 < before < 0.99:
+            assert np.log(odds[1] / odds[0]) == pytest.approx(TRUST * 2.0, abs=0.02)
 
 
 def test_scores_do_not_depend_on_later_events(recommender: Path, tmp_path: Path, dataset: Dataset) -> None:

@@ -133,6 +133,22 @@ def test_a_purchase_in_a_week_half_observed_counts_as_little_as_none(
     assert whole["last_bin"].tolist() == [4, 4]
 
 
+def test_a_time_without_customers_tells_of_no_season(
+    tmp_path: Path, configure: Callable[..., TrainingConfig]
+) -> None:
+    """Closed from day 100 to day 300: nobody is active then, and nothing is known of that season."""
+    open_days = [*range(0, 100, 10), *range(300, 600, 10)]
+    rows = [event(f"c{number}", day + number / 20, "a") for number in range(20) for day in open_days]
+    dataset = write_dataset(tmp_path / "data", rows)
+    run = tmp_path / "run"
+    configure(CHURN, dataset=str(dataset.folder), active_days=40).write(run)
+    assert train(run).status == "succeeded"
+    known = read_json(run / "artifact" / "calibration.json")["season"]
+    days = [cutoff - to_days(START) for cutoff, _ in known]
+    assert len(days) > 3
+    assert not [day for day in days if 140 < day < 300]
+
+
 def test_next_product_targets_are_the_set_of_the_horizon(
     tmp_path: Path, configure: Callable[..., TrainingConfig]
 ) -> None:
