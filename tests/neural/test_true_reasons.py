@@ -127,15 +127,17 @@ def churn_facts(rows: list[Row], customer: str, reason: Payload) -> Payload:
             return {"orders": len(list(within(mine, 365))), "days": 365}
         case "orders_down" | "orders_up":
             recent, before = (len(list(within(mine, *span))) for span in ((90, 0), (180, 90)))
+            return {**quarter, "recent": recent, "before": before}
         case "spend_down" | "spend_up":
-            recent, before = (
-                pytest.approx(sum(row["amount"] for lines in within(mine, *span) for row in lines), abs=0.006)
+            spent = (
+                sum(row["amount"] for lines in within(mine, *span) for row in lines)
                 for span in ((90, 0), (180, 90))
             )
+            names = ("recent", "before")
+            return {**quarter, **{n: pytest.approx(s, abs=0.006) for n, s in zip(names, spent, strict=True)}}
         case kind:
             singular = {"returns": "return", "complaints": "complaint"}[kind]
             return {**quarter, "count": len(list(within(visits(rows, customer, singular), 90)))}
-    return {**quarter, "recent": recent, "before": before}
 
 
 def test_recommendations_say_nothing_untrue(tmp_path: Path, known: list[Row]) -> None:
