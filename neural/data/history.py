@@ -76,11 +76,15 @@ class History:
 
     def outcomes_before(self, customer: Ints, time: Floats) -> Ints:
         """The same, counted along `outcomes`. (Q,)"""
-        return np.searchsorted(self._visit_keys[self.outcomes], _keys(customer, time))
+        return np.searchsorted(self._outcome_keys, _keys(customer, time))
 
     @cached_property
     def _visit_keys(self) -> Ints:
         return _keys(self.visit_customer, self.visit_time)
+
+    @cached_property
+    def _outcome_keys(self) -> Ints:
+        return self._visit_keys[self.outcomes]
 
 
 def _keys(customer: Ints, time: Floats) -> Ints:

@@ -60,14 +60,15 @@ class World:
 
     def with_history(self, cutoff: float) -> Queries:
         """Every customer with any outcome event before `cutoff`, asked at `cutoff`."""
-        return self._with_outcomes(-np.inf, cutoff)
+        return self._with_outcomes(self.start - 1.0, cutoff)
 
     def _with_outcomes(self, start: float, stop: float) -> Queries:
-        history = self.history
-        visits = history.outcomes
-        time = history.visit_time[visits]
-        found = history.visit_customer[visits[(time >= start) & (time < stop)]]
-        customer = np.flatnonzero(np.bincount(found, minlength=len(history.customers)))
+        """Found by the very comparison that later tells what lies before a query, to the millisecond."""
+        everyone = np.arange(len(self.history.customers))
+        first, last = (
+            self.history.outcomes_before(everyone, np.full(len(everyone), time)) for time in (start, stop)
+        )
+        customer = np.flatnonzero(last > first)
         return Queries(customer, np.full(len(customer), stop))
 
 

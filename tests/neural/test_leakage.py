@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import fields
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -130,3 +130,22 @@ def test_targets_never_reach_beyond_the_end_of_training(
         if world is whole:
             expected = names
     assert names == expected
+
+
+def test_a_purchase_at_the_cutoff_itself_lies_after_it(
+    tmp_path: Path, configure: Callable[..., TrainingConfig]
+) -> None:
+    """Around 2014-11-10 (day 16384) a time less 28 days need not be the same float as the time then."""
+    first, month = datetime(2014, 11, 20, tzinfo=UTC), timedelta(days=28)
+    moments = (first + timedelta(milliseconds=7919 * number) for number in range(200))
+    moment = next(found for found in moments if to_days(found) - 28 > to_days(found - month))
+    rows = [
+        {**event("c1", 0, "a"), "at": moment - month},
+        {**event("c2", 0, "a"), "at": moment - timedelta(days=29)},
+        {**event("c1", 0, "b"), "at": moment},
+    ]
+    dataset = write_dataset(tmp_path / "data", rows)
+    cutoff = to_days(moment) - 28
+    world = training_world(configure(CHURN), dataset, train_end=cutoff, cuts=(cutoff, cutoff + 28))
+    for found in (world.active(cutoff), world.with_history(cutoff)):
+        assert [world.history.customers[customer] for customer in found.customer] == ["c2"]
