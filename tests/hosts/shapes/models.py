@@ -4,7 +4,6 @@ from typing import Any, ClassVar
 from django.conf import settings
 from django.db import models
 
-
 # Users are referred to without constraints: these tables stay while other tests empty the users' table, which
 # PostgreSQL refuses where a table that it is not told of refers to it.
 
