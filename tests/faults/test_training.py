@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from crm_agents.folders import artifact_folder, run_folder
-from crm_agents.models import Agent, ModelVersion, RunStatus, TrainingRun
+from crm_agents.models import Agent, ModelVersion, RunStatus
 from crm_agents.selectors import live_scores
 from crm_agents.services.agents import get_agent
 from crm_agents.services.publishing import promote_version
@@ -18,7 +18,8 @@ from tests.worker import WorkerProcess, empty_queues, wait_for
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.worker]
 
-QUICK = {"epochs": 3, "patience": 3, "width": 16, "layers": 1, "max_visits": 16}
+# Epochs enough for the worker to be killed between two of them, however briefly each may last.
+QUICK = {"epochs": 24, "patience": 24, "width": 16, "layers": 1, "max_visits": 16}
 
 
 @pytest.fixture
@@ -33,14 +34,10 @@ def weights(version: ModelVersion) -> str:
 
 
 def test_a_killed_fine_tuning_ends_in_the_very_same_model(churn: Agent, tmp_path: Path) -> None:
-    def trains(run: TrainingRun) -> bool:
-        run.refresh_from_db()
-        return run.progress.get("phase") == "training" and bool(list(checkpoints.glob("0*")))
-
     killed = start_run(churn, config=QUICK, publish=False)
     checkpoints = run_folder(killed) / "checkpoints"
     with WorkerProcess(tmp_path) as worker:
-        wait_for(lambda: trains(killed), seconds=120, about=worker.log)
+        wait_for(lambda: any(checkpoints.glob("0*")), seconds=120, about=worker.log)
         worker.kill()
     assert ModelVersion.objects.count() == 0
 
