@@ -84,12 +84,12 @@ class Cleaner:
             "product": code["product"].str.to_uppercase(),
             "invoice": code["invoice"],
         }
-        price = _number("price") if "price" in present else pl.lit(None, pl.Float64)
+        price = _number("price", self.options.decimal) if "price" in present else pl.lit(None, pl.Float64)
         frame = batch.select(
             "line",
             **codes,
             **texts,
-            quantity=_number("quantity"),
+            quantity=_number("quantity", self.options.decimal),
             price=price,
             at=pl.col("at").str.strip_chars(),
         )
@@ -138,6 +138,8 @@ class Cleaner:
             )
             % (),
         }.get(name, _("name the right column with --map %(name)s=…") % {"name": name})
+        if "," in value and name != "at" and self.options.decimal == ".":
+            remedy = _("add --decimal , where numbers are written as in 1,50")
         return _(
             "Column %(column)r cannot be read as %(name)s in %(rows)d of %(read)d rows, first in line "
             "%(line)d: %(value)r. Please %(remedy)s."
@@ -166,9 +168,17 @@ def _text(name: str) -> pl.Expr:
     return pl.when(stripped != "").then(stripped)
 
 
-def _number(name: str) -> pl.Expr:
-    value = pl.col(name).str.strip_chars().cast(pl.Float64, strict=False)
+def _number(name: str, decimal: str) -> pl.Expr:
+    text = pl.col(name).str.strip_chars()
+    value = (_with_point(text) if decimal == "," else text).cast(pl.Float64, strict=False)
     return pl.when(value.is_finite()).then(value)
+
+
+def _with_point(text: pl.Expr) -> pl.Expr:
+    """Turn 1.234,50 into 1234.50; a dot that does not group thousands leaves no number, not a wrong one."""
+    grouped = text.str.contains(r"^-?\d{1,3}(\.\d{3})+(,\d*)?$")
+    bare = pl.when(grouped).then(text.str.replace_all(".", "", literal=True)).otherwise(text)
+    return pl.when(~bare.str.contains(".", literal=True)).then(bare.str.replace(",", ".", literal=True))
 
 
 def _parsed(texts: pl.Series, form: str) -> pl.Series:

@@ -72,13 +72,13 @@ def settle_options(options: ImportOptions, header: Sequence[str], *, currency: s
     Raises ImportRefused naming the field or column that is missing, with what the file has instead.
     """
     preset = None if options.columns else _recognised(header)
-    if not options.columns and preset is None:
+    columns = dict(preset.columns if preset else options.columns) or _named_as_fields(header)
+    if not columns:
         raise ImportRefused(
             _("The columns %(found)s are not known. Say what they mean with --map, at least: %(example)s.")
             % {"found": _names(header), "example": " ".join(f"{name}=…" for name in REQUIRED)}
             + _delimiter_hint(header)
         )
-    columns = dict(preset.columns if preset else options.columns)
     _check_columns(columns, header)
     defaults = {**_GENERAL_DEFAULTS, "currency": currency, **(preset.defaults if preset else {})}
     settled = replace(options, columns=columns).with_defaults(defaults)
@@ -88,6 +88,11 @@ def settle_options(options: ImportOptions, header: Sequence[str], *, currency: s
 
 def _recognised(header: Sequence[str]) -> Preset | None:
     return next((preset for preset in PRESETS if set(preset.columns.values()) <= set(header)), None)
+
+
+def _named_as_fields(header: Sequence[str]) -> dict[str, str]:
+    """Return the columns that bear our fields' own names, none unless the needed ones are among them."""
+    return {name: name for name in FIELDS if name in header} if set(REQUIRED) <= set(header) else {}
 
 
 def _check_columns(columns: Mapping[str, str], header: Sequence[str]) -> None:
@@ -111,11 +116,11 @@ def _column_message(name: str, column: str, header: Sequence[str]) -> str:
         return _("The file has several columns named %(column)r; rename all but one.") % {"column": column}
     near = difflib.get_close_matches(column, header, n=1)
     hint = _(" Did you mean %(near)r?") % {"near": near[0]} if near else ""
-    return (
-        _("--map %(name)s=%(column)s: the file has no column %(column)r, only %(found)s.")
-        % {"name": name, "column": column, "found": _names(header)}
-        + hint
-    )
+    return _("--map %(name)s=%(column)s: the file has no column %(column)r, only %(found)s.") % {
+        "name": name,
+        "column": column,
+        "found": _names(header),
+    } + (hint or _delimiter_hint(header))
 
 
 def _delimiter_hint(header: Sequence[str]) -> str:

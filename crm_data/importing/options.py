@@ -27,6 +27,7 @@ class ImportOptions:
     cancellation_prefix: str | None = None  # invoices that begin so reverse earlier ones
     encoding: str = "utf-8"
     delimiter: str = ","
+    decimal: str = "."  # what parts whole from fraction; with "," a dot groups thousands
     keep_repeated: bool = False  # equal lines of one invoice are separate purchases
     drop_broken: bool = False  # leave undecodable and ragged lines out instead of refusing the file
     batch_rows: int = 50_000  # rows held at once while reading
@@ -49,6 +50,7 @@ class ImportOptions:
         _check_pattern(self.product_pattern)
         _check_date_format(self.date_format)
         _check_text(self.encoding, self.delimiter)
+        _check_decimal(self.decimal)
 
 
 def _check_timezone(name: str | None) -> None:
@@ -103,3 +105,8 @@ def _check_text(encoding: str, delimiter: str) -> None:
         raise ImportRefused(
             _("--delimiter %(value)r must be one character, such as , or ;.") % {"value": delimiter}
         )
+
+
+def _check_decimal(mark: str) -> None:
+    if mark not in {".", ","}:
+        raise ImportRefused(_("--decimal %(value)r must be . or , as in 1.50 or 1,50.") % {"value": mark})

@@ -140,6 +140,23 @@ def test_another_delimiter_is_suggested(tmp_path: Path, agents_root: Path) -> No
     assert refusal(path, agents_root).endswith("If columns are parted by ';', add --delimiter ';'.")
 
 
+def test_another_delimiter_is_suggested_beside_a_mapping(tmp_path: Path, agents_root: Path) -> None:
+    path = tmp_path / "sales.csv"
+    path.write_text("Kunde;Artikel;Menge;Datum\n1;2;3;4\n")
+    columns = parse_map(["customer=Kunde", "product=Artikel", "quantity=Menge", "at=Datum"])
+    assert refusal(path, agents_root, columns=columns) == (
+        "--map customer=Kunde: the file has no column 'Kunde', only 'Kunde;Artikel;Menge;Datum'."
+        " If columns are parted by ';', add --delimiter ';'."
+    )
+
+
+def test_a_decimal_comma_is_suggested(sales: Sales, agents_root: Path) -> None:
+    assert refusal(sales({"price": "1,50"}), agents_root) == (
+        "Column 'Price' cannot be read as price in 1 of 1 rows, first in line 2: '1,50'. "
+        "Please add --decimal , where numbers are written as in 1,50."
+    )
+
+
 def test_a_wrong_column_name_is_refused_with_the_near_one(sales: Sales, agents_root: Path) -> None:
     columns = parse_map(["customer=Customer_ID", "product=StockCode", "quantity=Quantity", "at=InvoiceDate"])
     assert refusal(sales({}), agents_root, columns=columns) == (
@@ -202,6 +219,7 @@ def test_a_file_of_which_hardly_a_row_can_be_used_is_refused(sales: Sales, agent
             {"date_format": "%d/%m/%Y %H"},
             "--date-format '%d/%m/%Y %H' is no form of a date, such as '%d/%m/%Y %H:%M'.",
         ),
+        ({"decimal": "'"}, '--decimal "\'" must be . or , as in 1.50 or 1,50.'),
         ({"delimiter": ";;"}, "--delimiter ';;' must be one character, such as , or ;."),
         (
             {"encoding": "utf-16"},

@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 from django.utils import timezone
@@ -74,6 +75,33 @@ def test_a_time_that_the_clock_skipped_is_a_bad_date(sales: Sales) -> None:
     report = import_transactions(sales({"at": "2011-03-27 01:30:00"}, {}, {"product": "22423"}))
 
     assert dropped(report) == {"bad_date": (1, [2])}
+
+
+def test_columns_named_as_the_fields_need_no_mapping(tmp_path: Path) -> None:
+    path = tmp_path / "sales.csv"
+    path.write_text("at,customer,note,product,quantity\n2026-03-02 10:15,C1,x,P1,2\n")
+    import_transactions(path, ImportOptions())
+    stored = Interaction.objects.values_list("customer__code", "product__code", "quantity", "at").get()
+    assert stored == ("C1", "P1", Decimal(2), datetime(2026, 3, 2, 10, 15, tzinfo=UTC))
+
+
+def test_a_decimal_comma_is_read_on_request(tmp_path: Path) -> None:
+    path = tmp_path / "sales.csv"
+    path.write_text(
+        "at;customer;product;quantity;price\n"
+        "01.03.2026;C1;P1;2;1.234,50\n"
+        "02.03.2026;C1;P1;1,5;0,10\n"
+        "03.03.2026;C1;P1;1;7\n"
+        "04.03.2026;C1;P1;1;1.50\n"
+    )
+    report = import_transactions(path, ImportOptions(delimiter=";", decimal=",", date_format="%d.%m.%Y"))
+    amounts = Interaction.objects.order_by("at").values_list("quantity", "amount")
+    assert list(amounts) == [
+        (Decimal(2), Decimal("2469.00")),
+        (Decimal("1.5"), Decimal("0.15")),
+        (Decimal(1), Decimal(7)),
+    ]
+    assert dropped(report) == {"bad_number": (1, [5])}
 
 
 def test_product_codes_are_trimmed_and_upper_case(sales: Sales) -> None:

@@ -40,6 +40,9 @@ class Command(BaseCommand):
         parser.add_argument("--encoding", default="utf-8")
         parser.add_argument("--delimiter", default=",")
         parser.add_argument(
+            "--decimal", default=".", help="the decimal mark of quantities and prices: . or ,"
+        )
+        parser.add_argument(
             "--keep-repeated", action="store_true", help="equal lines of one invoice are separate purchases"
         )
         parser.add_argument(
@@ -76,6 +79,7 @@ def _options(given: dict[str, Any]) -> ImportOptions:
         cancellation_prefix=given["cancellation_prefix"],
         encoding=given["encoding"],
         delimiter=given["delimiter"],
+        decimal=given["decimal"],
         keep_repeated=given["keep_repeated"],
         drop_broken=given["drop_broken"],
     )
