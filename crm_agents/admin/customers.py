@@ -180,7 +180,7 @@ class CustomerFeedback(CustomerView):
         form = FeedbackForm(request.POST)
         if form.is_valid():
             self._give(customer, tenant, form)
-            messages.success(request, _("Your feedback is stored; the agent learns from it."))
+            messages.success(request, _("Your feedback is stored."))
         else:
             said = [f"{name}: {error}" for name, errors in form.errors.items() for error in errors]
             messages.error(request, " ".join(said))
