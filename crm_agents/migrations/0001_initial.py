@@ -171,6 +171,7 @@ class Migration(migrations.Migration):
                 ('config', models.JSONField(default=dict, verbose_name='configuration')),
                 ('publish', models.BooleanField(default=True, verbose_name='publish when the gate is passed')),
                 ('progress', models.JSONField(default=dict, verbose_name='progress')),
+                ('furthest', models.JSONField(default=list, editable=False)),
                 ('log_tail', models.TextField(blank=True, verbose_name='log')),
                 ('missing', models.JSONField(default=list, verbose_name='missing data')),
                 ('agent', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='runs', to='crm_agents.agent', verbose_name='agent')),

@@ -32,6 +32,8 @@ class TrainingRun(Leased):
     )
     publish = models.BooleanField(_("publish when the gate is passed"), default=True)
     progress = models.JSONField(_("progress"), default=dict)  # newest line of progress.jsonl
+    # Phase, step and attempt of the lost worker that got furthest; empty while none got anywhere.
+    furthest = models.JSONField(default=list, editable=False)
     log_tail = models.TextField(_("log"), blank=True)
     missing = models.JSONField(_("missing data"), default=list)  # facts, see handoff/missing.py
 

@@ -23,6 +23,8 @@ logger = logging.getLogger(__name__)
 # its message may be lost, or only wait behind long jobs.
 WAKE_AGAIN = dt.timedelta(minutes=1)
 WAKE_AT_LEAST = dt.timedelta(minutes=15)
+# Phases of a training whose work the next attempt need not do again, in their order.
+LASTING = ("pretraining", "training", "evaluating")
 
 
 def sweep() -> int:
@@ -42,15 +44,34 @@ def _heal(row: Leased) -> bool:
     """Requeue a row whose worker fell silent, or end it; False where the worker is back."""
     if row.cancel_requested:
         return _end(row, RunStatus.CANCELLED, "")
-    if row.attempts < setting("MAX_ATTEMPTS"):
+    furthest = _furthest(row)
+    futile = row.attempts - (furthest[-1] if furthest else 0)
+    if futile < setting("MAX_ATTEMPTS"):
         notice = _("Its worker stopped answering; another one takes over.")
         logger.warning("%s %s: the worker stopped answering.", type(row).__name__, row.pk)
-        return _change(row, **{**ENDED, "status": RunStatus.QUEUED, "woken_at": None, "notice": notice})
+        values = {**ENDED, "status": RunStatus.QUEUED, "woken_at": None, "notice": notice}
+        return _change(row, **values, **({"furthest": furthest} if furthest else {}))
     message = _(
         "The worker stopped answering %(attempts)s times, so it is not tried again. "
         "Most often the machine ran out of memory."
-    ) % {"attempts": row.attempts}
+    ) % {"attempts": futile}
     return _end(row, RunStatus.FAILED, message)
+
+
+def _furthest(row: Leased) -> list[int]:
+    """Return phase, step and attempt of the worker that got furthest, the one just lost included.
+
+    Attempts are counted from there: a worker that is killed at every deployment still brings a long
+    training forward, one that runs out of memory dies at the same place each time.
+    """
+    if not isinstance(row, TrainingRun):
+        return []
+    phase = row.progress.get("phase")
+    # Preparing is done again from its beginning, so nothing was gained by it.
+    rank = LASTING.index(phase) + 1 if phase in LASTING else 0
+    if rank and [rank, row.progress["step"]] > row.furthest[:2]:
+        return [rank, row.progress["step"], row.attempts]
+    return list(row.furthest)
 
 
 def _end_refused(model: type[Leased]) -> int:

@@ -9,6 +9,7 @@ from django.utils import timezone
 from crm_agents.folders import run_folder
 from crm_agents.models import Agent, RunStatus, ScoringRun, ScoringShard, TrainingRun
 from crm_agents.services import sweeping
+from crm_agents.services.leases import claim
 from crm_agents.services.sweeping import sweep
 from tests.published import publish
 
@@ -59,6 +60,41 @@ def test_after_the_last_attempt_the_run_fails_with_its_log(agent: Agent, woken: 
         "Most often the machine ran out of memory."
     )
     assert woken == []
+
+
+def lose(run: TrainingRun, phase: str, step: int) -> str:
+    """Let a worker take the run, get as far as `step` and fall silent; return the state after a sweep."""
+    assert claim(TrainingRun, run.pk, RunStatus.PREPARING) is not None
+    TrainingRun.objects.update(
+        status=RunStatus.TRAINING,
+        progress={"phase": phase, "step": step, "of": 90},
+        lease_until=timezone.now() - timedelta(seconds=1),
+    )
+    sweep()
+    run.refresh_from_db()
+    return run.status
+
+
+def test_a_worker_lost_after_getting_further_costs_no_attempt(agent: Agent, woken: list[str]) -> None:
+    run = TrainingRun.objects.create(agent=agent)
+    ways = [("pretraining", 40), ("training", 10), ("training", 20), ("training", 30), ("evaluating", 1)]
+
+    assert [lose(run, *way) for way in ways] == ["queued"] * 5
+    assert (run.attempts, run.furthest) == (5, [3, 1, 5])
+
+
+def test_a_run_that_always_dies_at_the_same_step_is_given_up(agent: Agent, woken: list[str]) -> None:
+    run = TrainingRun.objects.create(agent=agent)
+
+    assert lose(run, "training", 20) == "queued"
+    assert [lose(run, "training", step) for step in (20, 15, 20)] == ["queued", "queued", "failed"]
+    assert run.error.startswith("The worker stopped answering 3 times")
+
+
+def test_preparing_over_and_over_is_no_progress(agent: Agent, woken: list[str]) -> None:
+    run = TrainingRun.objects.create(agent=agent)
+
+    assert [lose(run, "preparing", step) for step in (1, 2, 3)] == ["queued", "queued", "failed"]
 
 
 def test_a_stranded_run_that_was_to_be_cancelled_is(agent: Agent, woken: list[str]) -> None:
