@@ -1,8 +1,9 @@
-"""System checks of `CRM_AGENTS["AGENTS"]`: a wrong setting is found before an agent is started."""
+"""System checks of the settings: a wrong one is found before an agent is started."""
 
 from collections.abc import Iterator
 from typing import Any
 
+from django.conf import settings
 from django.core.checks import CheckMessage, Error, register
 from django.core.exceptions import ImproperlyConfigured
 
@@ -15,6 +16,21 @@ from handoff.errors import HandoffError
 def agent_settings_check(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
     """Try the settings of every registered recipe; an agent that nobody registers is an error, too."""
     return [*_unknown(), *(error for recipe in recipes() for error in _wrong(recipe))]
+
+
+@register()
+def time_zone_check(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
+    """Refuse a project whose own tables would hold times without a zone."""
+    if settings.USE_TZ:
+        return []
+    return [
+        Error(
+            "USE_TZ is off, but leases, snapshots and scores are kept in times with a zone.",
+            hint="Set USE_TZ = True. Where a database holds local times, name their zone in its TIME_ZONE, "
+            "beside its ENGINE and NAME.",
+            id="crm_agents.E003",
+        )
+    ]
 
 
 def _unknown() -> Iterator[CheckMessage]:

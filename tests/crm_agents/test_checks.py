@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from crm_agents.checks import agent_settings_check
+from crm_agents.checks import agent_settings_check, time_zone_check
 
 
 def found(settings: Any, agents: dict[str, Any]) -> list[tuple[str | None, str]]:
@@ -36,3 +36,13 @@ def test_the_settings_of_an_agent_that_is_not_there_are_found(settings: Any) -> 
 )
 def test_a_wrong_value_is_named(settings: Any, churn: dict[str, Any], message: str) -> None:
     assert found(settings, {"churn": churn}) == [("crm_agents.E002", message)]
+
+
+def test_times_without_a_zone_are_refused(settings: Any) -> None:
+    assert time_zone_check() == []
+    settings.USE_TZ = False
+
+    [problem] = time_zone_check()
+    assert problem.id == "crm_agents.E003"
+    assert problem.msg == "USE_TZ is off, but leases, snapshots and scores are kept in times with a zone."
+    assert str(problem.hint).startswith("Set USE_TZ = True.")
