@@ -14,7 +14,6 @@ def agent_requirements() -> Iterator[Requirement]:
             agent=recipe.name,
             customers=config.minimum.customers,
             purchases=config.minimum.purchases,
-            # The test window, a validation window before it, and something to learn from before that.
-            days=max(config.minimum.days, 2 * config.horizon_days + 30),
+            days=config.needed_days,
             kinds=config.outcome_kinds,
         )

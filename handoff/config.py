@@ -147,6 +147,11 @@ class TrainingConfig:
         if self.width % self.heads:
             raise HandoffError(f"width {self.width} must be a multiple of heads {self.heads}.")
 
+    @property
+    def needed_days(self) -> int:
+        """The test window, a validation window before it, and something to learn from before that."""
+        return max(self.minimum.days, 2 * self.horizon_days + 30)
+
     @classmethod
     def from_mapping(cls, raw: Mapping[str, Any]) -> Self:
         """Build from JSON values. Raises HandoffError naming an unknown key or a bad value."""

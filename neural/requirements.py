@@ -18,7 +18,7 @@ def require_enough(config: TrainingConfig, dataset: Dataset, windows: Windows) -
     missing = [
         *_short("customers", customers, minimum.customers),
         *_short("purchases", purchases, minimum.purchases),
-        *_short("days", days, max(minimum.days, 2 * config.horizon_days + 30)),
+        *_short("days", days, config.needed_days),
     ]
     early = windows.validation - windows.start
     if not missing:

@@ -214,8 +214,10 @@ class AgentAdmin(RecordAdmin):
     def _history(self, agent: Agent) -> dict[str, Any]:
         runs = agent.runs.select_related("started_by", "version").defer("log_tail")[:SHOWN]
         versions = agent.versions.all()[:SHOWN]
-        scoring = agent.live_scoring
+        scoring, newest = agent.live_scoring, agent.scorings.first()
+        failed = newest if newest and newest.status == RunStatus.FAILED else None
         return {
+            "failed_scoring_url": self.url_of(failed) if failed else "",
             "live_url": self.url_of(agent.live_version) if agent.live_version else "",
             "live_verdict": verdict_badge(agent.live_version) if agent.live_version else "",
             "scored": number(scoring.rows) if scoring else "",

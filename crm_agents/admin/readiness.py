@@ -56,7 +56,7 @@ def _needs(manifest: Manifest, config: TrainingConfig) -> list[Need]:
             outcomes,
             config.minimum.purchases,
         ),
-        (_("Days of history"), _days(manifest), config.minimum.days),
+        (_("Days of history"), _days(manifest), config.needed_days),
     )
     return [Need(label, number(have), number(least), have >= least) for label, have, least in found]
 

@@ -98,10 +98,29 @@ class TestPage:
             '<td class="crm-figure">480</td><td><span class="crm-badge crm-badge--warn">missing</span></td>'
         ) in text
         assert (
-            '<th scope="row">Days of history</th><td class="crm-figure">180</td>'
+            '<th scope="row">Days of history</th><td class="crm-figure">210</td>'
             '<td class="crm-figure">251</td><td><span class="crm-badge crm-badge--good">met</span></td>'
         ) in text
         assert '<span class="crm-badge crm-badge--warn">not enough data</span>' in text
+
+    def test_a_failed_scoring_is_told_until_one_succeeds(
+        self, viewer: Client, agent: Agent, live: ScoringRun
+    ) -> None:
+        warning = "The newest scoring failed; readers go on seeing the scores before it."
+        failed = ScoringRun.objects.create(
+            agent=agent,
+            version=live.version,
+            snapshot=live.snapshot,
+            as_of=live.as_of,
+            status=RunStatus.FAILED,
+        )
+        text = text_of(viewer.get(page(agent)))
+        assert warning in text
+        assert f"/scoringrun/{failed.pk}/" in text
+
+        failed.status = RunStatus.SUCCEEDED
+        failed.save()
+        assert warning not in text_of(viewer.get(page(agent)))
 
     def test_a_snapshot_whose_files_are_gone_is_said_so(
         self, viewer: Client, agent: Agent, snapshot: Snapshot
