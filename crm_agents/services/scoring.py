@@ -20,6 +20,7 @@ from crm_agents.services.waking import wake
 from crm_data.clock import minute
 from crm_data.models import Snapshot
 from crm_data.selectors import snapshot_folder
+from handoff.errors import HandoffError
 from handoff.files import read_json
 
 
@@ -69,6 +70,29 @@ def start_scoring(
         if active is None:
             raise
         raise ScoringAlreadyActive(active) from error
+
+
+def fail_to_start(agent: Agent, version: ModelVersion, error: str) -> ScoringRun | None:
+    """Store, for people to see, that the newest snapshot cannot be scored by `version`; no shard is begun."""
+    snapshot = newest_snapshot(agent)
+    if snapshot is None:
+        return None
+    message = _("%(error)s Build the snapshot anew (build_snapshot --full), then promote %(version)s.") % {
+        "error": error,
+        "version": version,
+    }
+    now = timezone.now()
+    scoring = ScoringRun.objects.create(
+        agent=agent,
+        version=version,
+        snapshot=snapshot,
+        as_of=snapshot.watermark,
+        status=RunStatus.FAILED,
+        error=message,
+        finished_at=now,
+    )
+    audit.record(agent, "scoring.failed", version, detail={"error": message})
+    return scoring
 
 
 def newest_snapshot(agent: Agent) -> Snapshot | None:
@@ -137,5 +161,9 @@ def _store(
 
 def _as_of(snapshot: Snapshot) -> dt.datetime:
     """Return the moment that scores of a snapshot speak of: its last event, which may be long past."""
-    last = read_json(snapshot_folder(snapshot) / "manifest.json").get("last_event")
-    return dt.datetime.fromisoformat(last) if last else snapshot.watermark
+    path = snapshot_folder(snapshot) / "manifest.json"
+    last = read_json(path).get("last_event")
+    try:
+        return dt.datetime.fromisoformat(last) if last else snapshot.watermark
+    except (TypeError, ValueError) as error:
+        raise HandoffError(f"{path}: last_event is {last!r}, which is no time in ISO form.") from error

@@ -15,7 +15,7 @@ from crm_agents.recipes import get_recipe
 from crm_agents.services import audit
 from crm_agents.services.gate import Judgement, judge
 from crm_agents.services.leases import Lease
-from crm_agents.services.scoring import start_scoring
+from crm_agents.services.scoring import fail_to_start, start_scoring
 from handoff.artifact import check_artifact
 from handoff.errors import HandoffError
 from handoff.files import publish_folder, read_json, sha256_of
@@ -26,6 +26,7 @@ def keep_version(run: TrainingRun, lease: Lease, folder: Path, *, log_tail: str)
 
     The row, the run's end and a scoring that is due are one transaction, and the artifact is in place
     before it: a crash at any point leaves either no version, and the run to be resumed, or the whole.
+    A scoring that cannot be started fails on its own; the version is kept.
     Raises HandoffError for an artifact that is damaged, LeaseLost when another worker has the run.
     """
     evaluation = read_json(folder / "evaluation.json")
@@ -37,8 +38,15 @@ def keep_version(run: TrainingRun, lease: Lease, folder: Path, *, log_tail: str)
         version = _create(agent, run, staged, storable(evaluation), judgement)
         lease.finish(RunStatus.SUCCEEDED, log_tail=log_tail)
         if judgement.passed and run.publish:
-            start_scoring(agent, version=version, user=run.started_by, supersede=True)
+            _score(agent, version, run)
     return version
+
+
+def _score(agent: Agent, version: ModelVersion, run: TrainingRun) -> None:
+    try:
+        start_scoring(agent, version=version, user=run.started_by, supersede=True)
+    except HandoffError as error:
+        fail_to_start(agent, version, str(error))
 
 
 def _stage(run: TrainingRun, artifact: Path) -> Path:

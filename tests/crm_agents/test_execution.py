@@ -13,6 +13,7 @@ from crm_agents.services.execution import execute_run
 from crm_agents.services.runs import cancel_run, start_run
 from crm_agents.services.sweeping import sweep
 from crm_data.models import Snapshot
+from crm_data.selectors import snapshot_folder
 from crm_data.services.snapshots import SnapshotError, build_snapshot
 from handoff.artifact import check_artifact
 
@@ -252,6 +253,36 @@ def test_a_kill_between_any_two_steps_ends_in_one_version(
     assert (run_folder(run) / "steps").read_text() == "1 2 3 "  # no step was done twice
     assert ScoringRun.objects.get().version == version
     assert AuditEntry.objects.filter(action="version.created").count() == 1
+
+
+@pytest.mark.parametrize(
+    ("manifest", "error"),
+    [
+        (None, "manifest.json does not exist. "),
+        ("[]", "manifest.json holds list, not a JSON object. "),
+        ('{"last_event": "soon"}', "manifest.json: last_event is 'soon', which is no time in ISO form. "),
+    ],
+)
+def test_a_version_is_kept_whose_scoring_cannot_start(
+    run: TrainingRun, monkeypatch: pytest.MonkeyPatch, manifest: str | None, error: str
+) -> None:
+    def damage_and_keep(run: TrainingRun, *args: Any, **kwargs: Any) -> ModelVersion:
+        assert run.snapshot is not None
+        path = snapshot_folder(run.snapshot) / "manifest.json"
+        path.unlink() if manifest is None else path.write_text(manifest)
+        return versions.keep_version(run, *args, **kwargs)
+
+    monkeypatch.setattr(execution, "keep_version", damage_and_keep)
+    execute_run(run.pk)
+
+    run.refresh_from_db()
+    assert (run.status, run.error) == (RunStatus.SUCCEEDED, "")
+    scoring = ScoringRun.objects.get()
+    assert (scoring.status, scoring.shards.count()) == (RunStatus.FAILED, 0)
+    assert (scoring.version, scoring.finished_at is not None) == (ModelVersion.objects.get(), True)
+    remedy = "Build the snapshot anew (build_snapshot --full), then promote recommender v1."
+    assert error + remedy in scoring.error
+    assert AuditEntry.objects.filter(action="scoring.failed").count() == 1
 
 
 def test_the_next_run_is_the_next_version(run: TrainingRun, agent: Agent) -> None:
