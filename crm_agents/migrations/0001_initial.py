@@ -38,7 +38,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('at', models.DateTimeField(db_index=True, default=django.utils.timezone.now, verbose_name='at')),
-                ('action', models.CharField(choices=[('run.started', 'run started'), ('run.cancelled', 'run cancelled'), ('version.created', 'version made'), ('version.promoted', 'version promoted'), ('version.rolled_back', 'rolled back to this version'), ('scoring.started', 'scoring started'), ('scoring.cancelled', 'scoring cancelled'), ('scoring.failed', 'scoring failed'), ('scores.published', 'scores published')], max_length=64, verbose_name='action')),
+                ('action', models.CharField(choices=[('run.started', 'run started'), ('run.cancelled', 'run cancelled'), ('version.created', 'version made'), ('version.promoted', 'version promoted'), ('version.rolled_back', 'rolled back to this version'), ('scoring.started', 'scoring started'), ('scoring.cancelled', 'scoring cancelled'), ('scoring.failed', 'scoring failed'), ('scores.published', 'scores published'), ('customers.erased', 'removed customers erased')], max_length=64, verbose_name='action')),
                 ('subject', models.CharField(max_length=200, verbose_name='subject')),
                 ('detail', models.JSONField(default=dict, verbose_name='detail')),
                 ('agent', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='audit', to='crm_agents.agent', verbose_name='agent')),

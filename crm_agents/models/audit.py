@@ -16,6 +16,7 @@ class AuditAction(models.TextChoices):
     SCORING_CANCELLED = "scoring.cancelled", _("scoring cancelled")
     SCORING_FAILED = "scoring.failed", _("scoring failed")
     SCORES_PUBLISHED = "scores.published", _("scores published")
+    CUSTOMERS_ERASED = "customers.erased", _("removed customers erased")
 
 
 class AuditEntry(models.Model):

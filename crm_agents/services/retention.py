@@ -1,13 +1,30 @@
 """How long scores are kept, and how a customer's are erased."""
 
-from django.db import transaction
+from collections.abc import Mapping, Sequence
+from typing import Any
 
-from crm_agents.models import ACTIVE_STATES, Agent, Feedback, ScoreRow, ScoringRun, ScoringShard
+from django.db import transaction
+from django.db.models import Exists, OuterRef, QuerySet
+
+from crm_agents.models import (
+    ACTIVE_STATES,
+    Agent,
+    Feedback,
+    ScoreRow,
+    ScoringRun,
+    ScoringShard,
+)
+from crm_agents.models.audit import AuditAction
 from crm_agents.recipes import get_recipe, recipes
+from crm_agents.services import audit
 from crm_agents.services.leases import WORKING_STATES
+from crm_agents.services.scoring import newest_snapshot
 from crm_data.conf import setting
+from crm_data.selectors import customer_names
 
 BATCH = 2_000
+
+Derived = type[ScoreRow] | type[Feedback]
 
 
 def delete_old_scores(agent: Agent) -> int:
@@ -25,14 +42,69 @@ def delete_old_scores(agent: Agent) -> int:
     return rows
 
 
-def erase_customer(tenant: str, customer_id: str) -> int:
-    """Delete everything derived from one customer: scores of every agent, and feedback; return how many."""
-    models: list[type[ScoreRow] | type[Feedback]] = [recipe.score_model for recipe in recipes()]
+def erase_customer(tenant: str, customer_id: str, *, user: audit.Actor = None) -> int:
+    """Delete everything derived from one customer: scores of every agent, and feedback; return how many.
+
+    The audit trail keeps the counts and not the name.
+    """
+    erased = 0
     with transaction.atomic():
-        return sum(
-            model._default_manager.filter(tenant=tenant, customer_id=customer_id).delete()[0]
-            for model in (*models, Feedback)
-        )
+        for agent in Agent.objects.filter(tenant=tenant, name__in=[recipe.name for recipe in recipes()]):
+            counts = {
+                model: derived.filter(customer_id=customer_id).delete()[0]
+                for model, derived in _derived(agent)
+            }
+            erased += _recorded(agent, counts, user)
+    return erased
+
+
+def erase_removed_customers(agent: Agent) -> int:
+    """Erase what is derived from customers who are no longer in the CRM; return how many rows.
+
+    They are those whom neither a complete scoring of the newest snapshot nor the CRM itself knows: their
+    rows in the score sets kept for rollback, and the feedback on them. Older data that is live says
+    nothing of who was removed.
+    """
+    agent.refresh_from_db(fields=["live_scoring"])  # the caller's copy may be minutes old
+    live, newest = agent.live_scoring, newest_snapshot(agent)
+    if live is None or newest is None or live.snapshot_id != newest.pk:
+        return 0
+    scored = get_recipe(agent.name).score_model._default_manager.filter(
+        scoring=live, customer_id=OuterRef("customer_id")
+    )
+    counts: dict[Derived, int] = {}
+    for model, derived in _derived(agent):
+        if model is not Feedback:
+            derived = derived.filter(scoring__published_at__isnull=False)
+        missing = list(derived.exclude(Exists(scored)).values_list("pk", "customer_id"))
+        counts[model] = _delete(model, _of_removed(agent.tenant, missing))
+    return _recorded(agent, counts, None)
+
+
+def _derived(agent: Agent) -> list[tuple[Derived, QuerySet[Any]]]:
+    """Return the rows of each table that speak of customers on behalf of the agent."""
+    model = get_recipe(agent.name).score_model
+    return [
+        (model, model._default_manager.filter(tenant=agent.tenant, scoring__agent=agent)),
+        (Feedback, Feedback.objects.filter(tenant=agent.tenant, agent=agent)),
+    ]
+
+
+def _of_removed(tenant: str, rows: Sequence[tuple[int, str]]) -> list[int]:
+    """Return the keys of the rows whose customer is not in the CRM; one may be newer than the snapshot."""
+    customers = sorted({customer for _key, customer in rows})
+    present: set[str] = set()
+    for start in range(0, len(customers), BATCH):
+        present |= customer_names(customers[start : start + BATCH], tenant=tenant).keys()
+    return [key for key, customer in rows if customer not in present]
+
+
+def _recorded(agent: Agent, counts: Mapping[Derived, int], user: audit.Actor) -> int:
+    rows = sum(counts.values())
+    if rows:
+        detail = {str(model._meta.model_name): count for model, count in counts.items() if count}
+        audit.record(agent, AuditAction.CUSTOMERS_ERASED, agent, user=user, detail=detail)
+    return rows
 
 
 def _superfluous(agent: Agent) -> list[ScoringRun]:
@@ -56,9 +128,12 @@ def _superfluous(agent: Agent) -> list[ScoringRun]:
 
 
 def _delete_rows(model: type[ScoreRow], scoring: ScoringRun) -> int:
-    rows = 0
-    while True:
-        batch = list(model._default_manager.filter(scoring=scoring).values_list("pk", flat=True)[:BATCH])
-        if not batch:
-            return rows
-        rows += model._default_manager.filter(pk__in=batch).delete()[0]
+    return _delete(model, list(model._default_manager.filter(scoring=scoring).values_list("pk", flat=True)))
+
+
+def _delete(model: Derived, keys: Sequence[int]) -> int:
+    """Delete rows in batches, so that a small database's other writers get their turn."""
+    return sum(
+        model._default_manager.filter(pk__in=keys[start : start + BATCH]).delete()[0]
+        for start in range(0, len(keys), BATCH)
+    )

@@ -14,7 +14,7 @@ from crm_agents.models import Agent, RunStatus, ScoringRun, ScoringShard
 from crm_agents.services import audit
 from crm_agents.services.keeping import Keeper
 from crm_agents.services.leases import Lease, claim
-from crm_agents.services.retention import delete_old_scores
+from crm_agents.services.retention import delete_old_scores, erase_removed_customers
 from crm_agents.services.score_writing import write_scores
 from crm_agents.services.scoring import end_scoring, publish_if_complete
 from crm_agents.services.settling import settle
@@ -84,3 +84,4 @@ def _tidy(shard: ScoringShard) -> None:
     if scoring is not None and not scoring.is_active:
         shutil.rmtree(score_file(shard).parent, ignore_errors=True)
         delete_old_scores(scoring.agent)
+        erase_removed_customers(scoring.agent)

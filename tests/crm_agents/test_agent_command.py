@@ -5,12 +5,14 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 
+from churn.models import ChurnScore
 from crm_agents.following import bar, follow
 from crm_agents.management.commands.agent import assignment
-from crm_agents.models import Agent, ModelVersion, RunStatus, ScoringRun, TrainingRun
+from crm_agents.models import Agent, AuditEntry, Feedback, ModelVersion, RunStatus, ScoringRun, TrainingRun
 from crm_agents.services.execution import execute_run
 from crm_agents.services.runs import start_run
 from crm_agents.services.shards import score_shard
+from recommender.models import RecommendationSet
 from tests.published import TOO_LOW, publish
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -156,3 +158,18 @@ def test_waiting_for_a_run_that_fails_is_an_error(
     monkeypatch.setattr("crm_agents.management.commands.agent.follow", fail)
     with pytest.raises(CommandError, match=r"The run did not succeed\."):
         agent_command("train", "recommender", "--wait")
+
+
+def test_a_customer_is_erased_at_once(agent: Agent) -> None:
+    publish("recommender", {"C1": (0.5, {"items": []}), "C2": (0.5, {"items": []})})
+    publish("churn", {"C1": (0.5, {"reasons": []})}, tenant="north")
+    Feedback.objects.create(agent=agent, customer_id="C1", verdict="wrong")
+
+    assert agent_command("erase", "C1") == "Rows about this customer that are erased: 2.\n"
+    assert agent_command("erase", "C1") == "Rows about this customer that are erased: 0.\n"
+    assert [row.customer_id for row in RecommendationSet.objects.all()] == ["C2"]
+    assert (ChurnScore.objects.count(), Feedback.objects.count()) == (1, 0)
+    [entry] = AuditEntry.objects.all()
+    assert (entry.action, entry.agent, entry.subject) == ("customers.erased", agent, "recommender")
+    assert entry.detail == {"recommendationset": 1, "feedback": 1}
+    assert agent_command("erase", "C1", "--tenant", "north").endswith(": 1.\n")

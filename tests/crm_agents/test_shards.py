@@ -7,11 +7,12 @@ import polars as pl
 import pytest
 
 from crm_agents.folders import artifact_folder, score_file
-from crm_agents.models import Agent, AuditEntry, RunStatus, ScoringRun, ScoringShard
+from crm_agents.models import Agent, AuditEntry, Feedback, RunStatus, ScoringRun, ScoringShard
 from crm_agents.selectors import live_score, live_scores
-from crm_agents.services import score_writing, shards
+from crm_agents.services import retention, score_writing, shards
 from crm_agents.services.execution import execute_run
 from crm_agents.services.leases import LeaseLost, claim
+from crm_agents.services.retention import erase_removed_customers
 from crm_agents.services.runs import start_run
 from crm_agents.services.score_writing import parsed, write_scores
 from crm_agents.services.scoring import (
@@ -21,11 +22,12 @@ from crm_agents.services.scoring import (
     start_scoring,
 )
 from crm_agents.services.shards import score_shard
-from crm_data.models import Customer
+from crm_data.models import Customer, Interaction, Snapshot
 from crm_data.services.snapshots import build_snapshot
 from handoff.errors import HandoffError
 from handoff.scores import SCORES
 from recommender.models import RecommendationSet
+from tests.published import publish
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -211,6 +213,50 @@ def test_a_removed_customer_disappears_with_the_next_scoring(scoring: ScoringRun
     agent.refresh_from_db()
     assert live_score(agent, "C3") is None
     assert live_scores(agent).count() == 5
+
+
+def test_what_was_derived_from_a_removed_customer_is_erased(
+    scoring: ScoringRun, agent: Agent, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retention, "BATCH", 1)
+    score_all(scoring)
+    other = publish("churn", {"C3": (0.5, {"reasons": []})})
+    for owner, customer in ((agent, "C3"), (agent, "C4"), (agent, "C5"), (other, "C3")):
+        Feedback.objects.create(agent=owner, customer_id=customer, verdict="wrong")
+    Interaction.objects.filter(customer__code__in=["C3", "C4"]).delete()
+    Customer.objects.filter(code__in=["C3", "C4"]).delete()
+    build_snapshot()
+    execute_run(start_run(agent).pk)
+    score_all(ScoringRun.objects.get(version__number=2, version__agent=agent))
+
+    assert ScoringRun.objects.filter(agent=agent, published_at__isnull=False).count() == 2
+    assert not RecommendationSet.objects.filter(customer_id__in=["C3", "C4"]).exists()
+    assert RecommendationSet.objects.filter(scoring=scoring).count() == 4
+    left = Feedback.objects.order_by("id").values_list("agent__name", "customer_id")
+    assert list(left) == [("recommender", "C5"), ("churn", "C3")]  # churn's go with its own scoring
+    entry = AuditEntry.objects.get(action="customers.erased")
+    assert (entry.subject, entry.detail) == ("recommender", {"recommendationset": 2, "feedback": 2})
+
+
+def test_nothing_is_erased_by_scores_of_older_data(scoring: ScoringRun, agent: Agent) -> None:
+    score_all(scoring)
+    Feedback.objects.create(agent=agent, customer_id="gone", verdict="wrong")
+    agent.refresh_from_db()
+    build_snapshot()
+    assert erase_removed_customers(agent) == 0
+
+    Snapshot.objects.exclude(pk=scoring.snapshot_id).delete()
+    assert erase_removed_customers(agent) == 1
+
+
+def test_what_is_said_of_a_customer_newer_than_the_snapshot_stays(scoring: ScoringRun, agent: Agent) -> None:
+    score_all(scoring)
+    Customer.objects.create(code="C7")
+    Feedback.objects.create(agent=agent, customer_id="C7", verdict="wrong")
+    agent.refresh_from_db()
+
+    assert erase_removed_customers(agent) == 0
+    assert Feedback.objects.count() == 1
 
 
 def test_one_scoring_at_a_time_unless_it_supersedes(

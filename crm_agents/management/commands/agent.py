@@ -17,6 +17,7 @@ from crm_agents.services.publishing import (
     promote_version,
     roll_back,
 )
+from crm_agents.services.retention import erase_customer
 from crm_agents.services.runs import RunAlreadyActive, cancel_run, start_run
 from crm_agents.services.scoring import NothingToScore, ScoringAlreadyActive, start_scoring
 from crm_agents.verdicts import verdict_sentences
@@ -52,6 +53,9 @@ class Command(BaseCommand):
         actions = parser.add_subparsers(dest="action", required=True)
         actions.add_parser("list", help="every agent, its last run and its live version")
         actions.add_parser("sweep", help="requeue what dead workers left behind, now")
+        erase = actions.add_parser("erase", help="delete all scores of one customer, and the feedback")
+        erase.add_argument("customer", help="the customer's id, as the scores have it")
+        erase.add_argument("--tenant", default="")
         for name, help_text in (
             ("train", "start a fine-tuning run"),
             ("status", "runs and versions of one agent"),
@@ -74,6 +78,8 @@ class Command(BaseCommand):
         try:
             if options["action"] in ("list", "sweep"):
                 action()
+            elif options["action"] == "erase":
+                action(options["tenant"], options["customer"])
             else:
                 action(get_agent(options["agent"], tenant=options["tenant"]), options)
         except FOR_PEOPLE as error:
@@ -90,6 +96,10 @@ class Command(BaseCommand):
         from crm_agents.services.sweeping import sweep  # the worker's part: loads polars
 
         self.stdout.write(_("%(rows)s rows healed.") % {"rows": sweep()})
+
+    def _erase(self, tenant: str, customer: str) -> None:
+        rows = erase_customer(tenant, customer)
+        self.stdout.write(_("Rows about this customer that are erased: %(rows)s.") % {"rows": rows})
 
     def _train(self, agent: Agent, options: dict[str, Any]) -> None:
         run = start_run(agent, config=dict(options["set"]), publish=not options["no_publish"])
