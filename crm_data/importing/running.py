@@ -10,6 +10,7 @@ from django.db import DatabaseError, IntegrityError, router, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from crm_data.builtin import BuiltInSource
 from crm_data.clock import minute
 from crm_data.conf import root
 from crm_data.importing.cleaning import Cleaner
@@ -23,6 +24,7 @@ from crm_data.importing.settling import Settled, settle
 from crm_data.importing.spilling import Parts, parts_for, spilling
 from crm_data.importing.writing import write_customers, write_interactions, write_products
 from crm_data.models import ImportBatch, Interaction
+from crm_data.reading import UnknownCurrency, rate
 from crm_data.selectors import get_source
 from handoff.files import sha256_of
 
@@ -42,7 +44,8 @@ def import_transactions(
 ) -> ImportReport:
     """Import one CSV file of transactions into the built-in tables and return what was done.
 
-    The same file with the same options is not imported twice; with other options only when `again` is set.
+    A file that was imported before is imported once more only when `again` is set; lines that are still
+    stored are then not stored twice.
     Raises ImportRefused naming what is wrong and what to do; then nothing has been stored.
     """
     started = time.monotonic()
@@ -51,14 +54,15 @@ def import_transactions(
     options.check()
     with open_csv(path, options) as file:
         options = settle_options(options, file.header, currency=get_source().currency)
+        _refuse_currency_without_rate(options)
         report = ImportReport(path.name, sha256_of(path), asdict(options))
-        earlier = _earlier(report, options, again=again)
+        earlier = None if again else _earlier(report, options)
         if earlier is not None:
             return earlier
         with spilling(work_folder or root() / "imports", parts_for(path)) as parts:
             _read(file, path, options, parts, report, tell)
             gathered = _sort(parts, options, report, tell)
-            _store(parts, gathered, options, report, started, tell)
+            _store(parts, gathered, options, report, started, tell, again=again)
     return report
 
 
@@ -66,14 +70,33 @@ def _silent(_phase: str, _done: int, _of: int) -> None:
     pass
 
 
-def _earlier(report: ImportReport, options: ImportOptions, *, again: bool) -> ImportReport | None:
+def _refuse_currency_without_rate(options: ImportOptions) -> None:
+    """Refuse amounts that no snapshot could read. A host's own Source does not read them at all."""
+    source = get_source()
+    if "price" not in options.columns or not isinstance(source, BuiltInSource):
+        return
+    try:
+        rate(source, options.currency)
+    except UnknownCurrency as error:
+        raise ImportRefused(
+            _(
+                "The prices are in %(given)s, but amounts are kept in %(own)s and no rate is named. Where "
+                'all amounts are in %(given)s, set CRM_AGENTS["CURRENCY"] = "%(given)s"; else name in '
+                'CRM_AGENTS["SOURCE"] a Source derived from %(source)s with '
+                'rates = {"%(given)s": <%(own)s for one %(given)s>}.'
+            )
+            % {"given": options.currency, "own": source.currency, "source": type(source).__name__}
+        ) from error
+
+
+def _earlier(report: ImportReport, options: ImportOptions) -> ImportReport | None:
     """Return the report of an earlier import of the same file with the same options, if there was one."""
     batches = ImportBatch.objects.filter(sha256=report.sha256)
     same = batches.filter(mapping_sha256=options.sha256()).first()
     if same is not None:
         return ImportReport.from_json({**same.report, "already_imported": True})
     other = batches.first()
-    if other is not None and not again:
+    if other is not None:
         raise ImportRefused(
             _(
                 "%(file)s was imported on %(date)s with other options, so its lines may be stored twice. "
@@ -146,6 +169,8 @@ def _store(
     report: ImportReport,
     started: float,
     tell: OnProgress,
+    *,
+    again: bool,
 ) -> None:
     using = router.db_for_write(Interaction)
     done = 0
@@ -157,10 +182,8 @@ def _store(
 
     try:
         with transaction.atomic(using=using):
-            # First of all, so that a second import of the file waits here and then fails.
-            batch = ImportBatch.objects.using(using).create(
-                file_name=report.file[:255], sha256=report.sha256, mapping_sha256=options.sha256()
-            )
+            # First of all, so that a second import of the file waits here, and then fails or stores the rest.
+            batch = _batch(report, options, again=again, using=using)
             customers, products = gathered.customers(), gathered.products()
             report.customers, report.products = customers.height, products.height
             report.customers_new = write_customers(customers, using=using)
@@ -173,6 +196,14 @@ def _store(
     except DatabaseError as error:
         raise ImportRefused(_database_message(report, error)) from error
     _clock(report, started)
+
+
+def _batch(report: ImportReport, options: ImportOptions, *, again: bool, using: str) -> ImportBatch:
+    named = {"sha256": report.sha256, "mapping_sha256": options.sha256()}
+    batches = ImportBatch.objects.using(using)
+    if again and batches.filter(**named).update(created_at=timezone.now()):  # locks the row
+        return batches.get(**named)
+    return batches.create(file_name=report.file[:255], **named)
 
 
 def _clock(report: ImportReport, started: float) -> None:

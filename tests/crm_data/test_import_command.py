@@ -4,6 +4,7 @@ import io
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -45,7 +46,8 @@ def test_the_command_prints_json_alone(sales: Sales) -> None:
 
 
 @pytest.mark.django_db
-def test_every_option_reaches_the_import(sales: Sales) -> None:
+def test_every_option_reaches_the_import(sales: Sales, settings: Any) -> None:
+    settings.CRM_AGENTS = {**settings.CRM_AGENTS, "CURRENCY": "EUR"}
     header = ["bon", "sku", "text", "count", "day", "each", "who", "land"]
     path = sales(
         {"invoice": "R1", "product": "A-1", "quantity": "2", "at": "01/07/2011 09:00"},

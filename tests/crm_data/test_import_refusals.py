@@ -2,13 +2,16 @@
 
 import errno
 import gzip
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import polars as pl
 import pytest
 from django.db import connection
 
+from crm_data.builtin import BuiltInSource
 from crm_data.importing.errors import ImportRefused
 from crm_data.importing.mapping import parse_map
 from crm_data.importing.options import ImportOptions
@@ -38,6 +41,24 @@ def test_an_empty_file_is_refused(tmp_path: Path, agents_root: Path) -> None:
     path = tmp_path / "empty.csv"
     path.write_bytes(b"")
     assert refusal(path, agents_root) == f"{path} is empty; its first line must name the columns."
+
+
+def test_a_currency_without_a_rate_is_refused(sales: Sales, agents_root: Path) -> None:
+    assert refusal(sales({}), agents_root, currency="USD") == (
+        "The prices are in USD, but amounts are kept in GBP and no rate is named. Where all amounts are "
+        'in USD, set CRM_AGENTS["CURRENCY"] = "USD"; else name in CRM_AGENTS["SOURCE"] a Source derived from '
+        'BuiltInSource with rates = {"USD": <GBP for one USD>}.'
+    )
+
+
+class InPounds(BuiltInSource):
+    rates: Mapping[str, float] = MappingProxyType({"USD": 0.8})
+
+
+def test_a_currency_with_a_rate_is_imported(sales: Sales, settings: Any) -> None:
+    settings.CRM_AGENTS = {**settings.CRM_AGENTS, "SOURCE": f"{__name__}.InPounds"}
+    import_transactions(sales({}), ImportOptions(currency="USD"))
+    assert Interaction.objects.get().currency == "USD"
 
 
 def test_a_file_of_a_header_alone_is_refused(sales: Sales, agents_root: Path) -> None:

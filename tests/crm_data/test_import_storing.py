@@ -49,12 +49,27 @@ def test_the_same_file_with_other_options_needs_a_word(sales: Sales) -> None:
     path = sales(*many(10))
     import_transactions(path)
 
+    other = ImportOptions(keep_repeated=True)
     with pytest.raises(ImportRefused, match="with other options, so its lines may be stored twice"):
-        import_transactions(path, ImportOptions(currency="EUR"))
+        import_transactions(path, other)
 
-    report = import_transactions(path, ImportOptions(currency="EUR"), again=True)
+    report = import_transactions(path, other, again=True)
     assert (report.purchases, report.already_stored, Interaction.objects.count()) == (10, 10, 10)
     assert ImportBatch.objects.count() == 2
+
+
+def test_again_stores_what_was_deleted_since(sales: Sales) -> None:
+    path = sales(*many(10))
+    import_transactions(path)
+    Interaction.objects.filter(pk__in=list(Interaction.objects.values_list("pk", flat=True)[:4])).delete()
+    assert import_transactions(path).already_imported
+
+    report = import_transactions(path, again=True)
+    assert (report.already_imported, report.purchases, report.already_stored) == (False, 10, 6)
+    assert Interaction.objects.count() == 10
+    batch = ImportBatch.objects.get()
+    assert batch.report["already_stored"] == 6
+    assert import_transactions(path, again=True).already_stored == 10
 
 
 def test_overlapping_files_store_common_lines_once(sales: Sales) -> None:

@@ -48,7 +48,9 @@ class Command(BaseCommand):
         parser.add_argument(
             "--drop-broken", action="store_true", help="leave undecodable and ragged lines out and count them"
         )
-        parser.add_argument("--again", action="store_true", help="import a file again, with other options")
+        parser.add_argument(
+            "--again", action="store_true", help="import a file once more; lines still stored are kept"
+        )
         parser.add_argument("--work-folder", type=Path, help="for temporary files of about the file's size")
         parser.add_argument("--json", action="store_true", help="print the report as JSON")
 
