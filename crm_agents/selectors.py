@@ -4,7 +4,7 @@ from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.auth.models import AnonymousUser
 from django.db.models import QuerySet
 
-from crm_agents.models import Agent, ScoreRow
+from crm_agents.models import Agent, RunStatus, ScoreRow, ScoringRun
 from crm_agents.recipes import get_recipe
 from crm_data.selectors import visible_customer_ids
 
@@ -24,3 +24,16 @@ def visible_live_scores(agent: Agent, user: AbstractBaseUser | AnonymousUser) ->
     """Return the live scores of the customers that `user` may see."""
     ids = visible_customer_ids(user, tenant=agent.tenant)
     return live_scores(agent) if ids is None else live_scores(agent).filter(customer_id__in=ids)
+
+
+def published_scorings(agent: Agent) -> QuerySet[ScoringRun]:
+    """Return the score sets that are or were live and are still kept, the one that went live last first."""
+    kept = ScoringRun.objects.filter(agent=agent, status=RunStatus.SUCCEEDED, published_at__isnull=False)
+    return kept.select_related("version__agent").order_by("-published_at", "-created_at")
+
+
+def scoring_before(agent: Agent) -> ScoringRun | None:
+    """Return what rolling back would show: the kept scores of the version that was live before this one."""
+    if agent.live_version_id is None:
+        return None
+    return published_scorings(agent).exclude(version=agent.live_version_id).first()

@@ -17,8 +17,9 @@ from crm_agents.admin.customers import customer_urls
 from crm_agents.admin.forms import StartForm
 from crm_agents.admin.readiness import readiness
 from crm_agents.admin.wording import gate_sentence
-from crm_agents.models import ACTIVE_STATES, Agent, RunStatus, TrainingRun
+from crm_agents.models import ACTIVE_STATES, Agent, RunStatus, ScoringRun, TrainingRun
 from crm_agents.recipes import Recipe, get_recipe
+from crm_agents.selectors import scoring_before
 from crm_agents.services.agents import ensure_agents
 from crm_agents.services.publishing import NothingToRollBackTo, roll_back
 from crm_agents.services.runs import RunAlreadyActive, planned_config, start_run
@@ -176,26 +177,33 @@ class AgentAdmin(RecordAdmin):
         """Ask, then show readers the set of scores that was live before."""
         require(request, PROMOTE)
         agent: Agent = self.found(request, pk)
-        if request.method != "POST":
-            return self.page(
-                request,
-                "crm_agents/confirm.html",
-                title=_("Roll back %s?") % self.title(agent),
-                crumbs=[(self.title(agent), self.url_of(agent))],
-                consequences=[
-                    _("Readers see the scores that were published before the present ones, at once."),
-                    _("Nothing is deleted: the present version can be promoted again."),
-                ],
-                button=_("Roll back"),
-                back=self.url_of(agent),
-            )
+        before = scoring_before(agent)
+        if request.method != "POST" and before is not None:
+            return self._ask_to_roll_back(request, agent, before)
         try:
+            if before is None:
+                raise NothingToRollBackTo(agent)
             scoring = roll_back(agent, user=request.user)
         except NothingToRollBackTo as error:
             messages.error(request, str(error))
         else:
             messages.success(request, _("%s is live again.") % scoring.version)
         return HttpResponseRedirect(self.url_of(agent))
+
+    def _ask_to_roll_back(self, request: HttpRequest, agent: Agent, before: ScoringRun) -> HttpResponse:
+        version = before.version.number
+        return self.page(
+            request,
+            "crm_agents/confirm.html",
+            title=_("Roll back %(agent)s to v%(number)s?") % {"agent": self.title(agent), "number": version},
+            crumbs=[(self.title(agent), self.url_of(agent))],
+            consequences=[
+                _("Readers see the scores of v%s, which were live before these, at once.") % version,
+                _("Nothing is deleted: the present version can be promoted again."),
+            ],
+            button=_("Roll back to v%s") % version,
+            back=self.url_of(agent),
+        )
 
     def _purpose(self, agent: Agent) -> dict[str, Any]:
         recipe = _recipe(agent)
@@ -234,13 +242,13 @@ class AgentAdmin(RecordAdmin):
         active = agent.runs.filter(status__in=ACTIVE_STATES).first()
         may_run = known and request.user.has_perm(MANAGE_RUNS)
         live = agent.live_version_id is not None
+        before = scoring_before(agent) if request.user.has_perm(PROMOTE) else None
         return {
             "active_url": self.url_of(active) if active else "",
             "start_url": self.url("crm_agents_agent_start", agent.pk) if may_run and not active else "",
             "rescore_url": self.url("crm_agents_agent_rescore", agent.pk) if may_run and live else "",
-            "roll_back_url": self.url("crm_agents_agent_roll_back", agent.pk)
-            if live and request.user.has_perm(PROMOTE)
-            else "",
+            "roll_back_url": self.url("crm_agents_agent_roll_back", agent.pk) if before else "",
+            "roll_back_text": _("Roll back to v%s") % before.version.number if before else "",
         }
 
 

@@ -193,7 +193,7 @@ class RollbackView(ApiView):
     tag = "agents"
 
     @describe(
-        "Go back to the scores that were live before",
+        "Go back to the version whose scores were live before",
         operation_id="agents_rollback",
         parameters=[IDEMPOTENCY_KEY],
         request=Nothing,

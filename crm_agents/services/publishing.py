@@ -1,11 +1,11 @@
 """Promoting a version and rolling back: a person's decision about what readers see."""
 
 from django.db import transaction
-from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
-from crm_agents.models import Agent, ModelVersion, RunStatus, ScoringRun
+from crm_agents.models import Agent, ModelVersion, ScoringRun
 from crm_agents.models.agent import Verdict
+from crm_agents.selectors import published_scorings, scoring_before
 from crm_agents.services import audit
 from crm_agents.services.scoring import cancel_scorings, newest_snapshot, point_to, start_scoring
 from crm_agents.verdicts import verdict_sentences
@@ -24,7 +24,10 @@ class GateNotPassed(Exception):
 
 
 class NothingToRollBackTo(Exception):
-    """No earlier version has published scores that are still kept."""
+    """No other version has published scores that are still kept."""
+
+    def __init__(self, agent: Agent) -> None:
+        super().__init__(_("%(agent)s has no other version with scores to roll back to.") % {"agent": agent})
 
 
 def promote_version(
@@ -52,30 +55,20 @@ def promote_version(
 
 
 def roll_back(agent: Agent, *, user: audit.Actor = None) -> ScoringRun:
-    """Show readers the last scores of the version before the live one, at once.
+    """Show readers the scores of the version that was live before the live one, at once.
 
     A scoring under way is cancelled, so that it cannot undo the rollback. Raises NothingToRollBackTo.
     """
     with transaction.atomic():
         agent = Agent.objects.select_for_update().get(pk=agent.pk)
         live = agent.live_version.number if agent.live_version else 0
-        earlier = _published(agent).filter(version__number__lt=live).first()
+        earlier = scoring_before(agent)
         if earlier is None:
-            raise NothingToRollBackTo(
-                _("%(agent)s has no earlier version with scores to roll back to.") % {"agent": agent}
-            )
+            raise NothingToRollBackTo(agent)
         cancel_scorings(agent, user=user)
         point_to(agent, earlier)
         audit.record(agent, "version.rolled_back", earlier.version, user=user, detail={"from": live})
         return earlier
-
-
-def _published(agent: Agent) -> QuerySet[ScoringRun]:
-    return (
-        ScoringRun.objects.filter(agent=agent, status=RunStatus.SUCCEEDED, published_at__isnull=False)
-        .select_related("version")
-        .order_by("-version__number", "-published_at")
-    )
 
 
 def _scored(agent: Agent, version: ModelVersion) -> ScoringRun | None:
@@ -83,4 +76,4 @@ def _scored(agent: Agent, version: ModelVersion) -> ScoringRun | None:
     newest = newest_snapshot(agent)
     if newest is None:
         return None
-    return _published(agent).filter(version=version, snapshot__sha256=newest.sha256).first()
+    return published_scorings(agent).filter(version=version, snapshot__sha256=newest.sha256).first()

@@ -16,6 +16,7 @@ from crm_agents.models import (
 )
 from crm_agents.models.audit import AuditAction
 from crm_agents.recipes import get_recipe, recipes
+from crm_agents.selectors import published_scorings
 from crm_agents.services import audit
 from crm_agents.services.leases import WORKING_STATES
 from crm_agents.services.scoring import newest_snapshot
@@ -30,7 +31,7 @@ Derived = type[ScoreRow] | type[Feedback]
 def delete_old_scores(agent: Agent) -> int:
     """Delete the score sets that readers cannot reach any more, in batches; return how many rows.
 
-    Kept are the live set and the newest set of each of the last KEPT_SCORE_SETS published versions.
+    Kept are the live set and the newest set of each of the KEPT_SCORE_SETS versions that were live last.
     A failed or cancelled scoring keeps its row, which says why, and loses its scores.
     """
     model = get_recipe(agent.name).score_model
@@ -112,10 +113,9 @@ def _superfluous(agent: Agent) -> list[ScoringRun]:
     with transaction.atomic():
         live = Agent.objects.select_for_update().values_list("live_scoring", flat=True).get(pk=agent.pk)
         published: dict[int, ScoringRun] = {}
+        for scoring in published_scorings(agent):
+            published.setdefault(scoring.version_id, scoring)
         ended = list(ScoringRun.objects.filter(agent=agent).exclude(status__in=ACTIVE_STATES))
-        for scoring in sorted(ended, key=lambda row: row.created_at, reverse=True):
-            if scoring.published_at is not None:
-                published.setdefault(scoring.version_id, scoring)
         kept = {scoring.pk for scoring in list(published.values())[: setting("KEPT_SCORE_SETS")]} | {live}
         busy = set(
             ScoringShard.objects.filter(scoring__in=ended, status__in=WORKING_STATES).values_list(

@@ -131,7 +131,7 @@ def publish_if_complete(agent: Agent, scoring: ScoringRun) -> bool:
     now = timezone.now()
     rows = shards.aggregate(total=Sum("rows"))["total"] or 0
     if not ScoringRun.objects.filter(pk=scoring.pk, status__in=ACTIVE_STATES).update(
-        status=RunStatus.SUCCEEDED, rows=rows, published_at=now, finished_at=now
+        status=RunStatus.SUCCEEDED, rows=rows, finished_at=now
     ):
         return False
     point_to(agent, scoring)
@@ -141,7 +141,13 @@ def publish_if_complete(agent: Agent, scoring: ScoringRun) -> bool:
 
 
 def point_to(agent: Agent, scoring: ScoringRun) -> None:
-    """Show readers the rows of `scoring`; the caller has locked the agent."""
+    """Show readers the rows of `scoring` from now on; the caller has locked the agent.
+
+    The order of `published_at` is the order in which score sets went live, so a set that goes live
+    again is published anew.
+    """
+    scoring.published_at = timezone.now()
+    scoring.save(update_fields=["published_at"])
     agent.live_scoring = scoring
     agent.live_version = scoring.version
     agent.save(update_fields=["live_scoring", "live_version"])

@@ -45,7 +45,7 @@ def test_training_queues_a_run_with_its_overrides(agent: Agent, woken: list[str]
         (["train", "recommender", "--set", "epohcs=2"], "Unknown setting epohcs"),
         (["cancel", "recommender"], "recommender has no active run."),
         (["promote", "recommender", "7"], "recommender has no version 7."),
-        (["rollback", "recommender"], "recommender has no earlier version with scores to roll back to."),
+        (["rollback", "recommender"], "recommender has no other version with scores to roll back to."),
         (["score", "recommender"], "recommender has no live version to score with."),
     ],
 )

@@ -7,9 +7,10 @@ from unittest.mock import Mock
 
 import pytest
 from django.contrib.auth.models import User
+from django.utils import timezone
 
 from crm_agents.models import Agent, AuditEntry, Feedback, ModelVersion, RunStatus, ScoringRun, TrainingRun
-from crm_agents.selectors import live_scores
+from crm_agents.selectors import live_scores, published_scorings
 from crm_agents.services import retention
 from crm_agents.services.publishing import GateNotPassed, NothingToRollBackTo, promote_version, roll_back
 from crm_agents.services.retention import delete_old_scores, erase_customer
@@ -53,6 +54,31 @@ def test_rolling_back_shows_the_version_before_at_once(published: Publish) -> No
     entry = AuditEntry.objects.get()
     assert (entry.action, entry.subject, entry.user) == ("version.rolled_back", "recommender v1", user)
     assert entry.detail == {"from": 2}
+
+
+def test_rolling_back_goes_to_what_was_live_before_and_not_to_a_lower_number(published: Publish) -> None:
+    for score in (0.1, 0.2, 0.3):
+        agent = published(score)
+    promote_version(ModelVersion.objects.get(number=1))
+    assert scores(agent) == [0.1]
+
+    assert roll_back(agent).version.number == 3
+    assert scores(agent) == [0.3]
+    assert roll_back(agent).version.number == 1
+
+
+def test_a_set_that_goes_live_again_is_published_anew(published: Publish) -> None:
+    agent = published(0.1)
+    first = agent.live_scoring
+    assert first is not None
+    published(0.2)
+    again = promote_version(ModelVersion.objects.get(number=1))
+
+    assert again is not None
+    assert again.published_at is not None
+    assert first.published_at is not None
+    assert again.published_at > first.published_at
+    assert [run.version.number for run in published_scorings(agent)] == [1, 2]
 
 
 def test_a_rollback_ends_a_scoring_that_would_undo_it(published: Publish) -> None:
@@ -101,7 +127,7 @@ def test_runs_are_named_by_the_time_of_the_reader(published: Publish, settings: 
 
 def test_there_may_be_nothing_to_roll_back_to(published: Publish) -> None:
     agent = published(0.1)
-    with pytest.raises(NothingToRollBackTo, match="recommender has no earlier version with scores"):
+    with pytest.raises(NothingToRollBackTo, match="recommender has no other version with scores"):
         roll_back(agent)
 
     assert scores(agent) == [0.1]
@@ -160,12 +186,8 @@ def test_old_score_sets_go_and_the_live_one_stays(
     )
     promote_version(ModelVersion.objects.get(number=1))
 
-    assert delete_old_scores(agent) == 1
-    assert [row.score for row in RecommendationSet.objects.order_by("score")] == [
-        0.1,
-        0.3,
-        0.4,
-    ]
+    assert delete_old_scores(agent) == 2
+    assert [row.score for row in RecommendationSet.objects.order_by("score")] == [0.1, 0.4]
     assert scores(agent) == [0.1]
     assert Feedback.objects.get().scoring is None
     assert delete_old_scores(agent) == 0
@@ -181,7 +203,7 @@ def test_only_the_newest_set_of_a_version_is_kept(published: Publish) -> None:
         snapshot=old.snapshot,
         as_of=old.as_of,
         status=RunStatus.SUCCEEDED,
-        published_at=old.published_at,
+        published_at=timezone.now(),
     )
     RecommendationSet.objects.create(scoring=new, customer_id="C1", score=0.9)
     agent.live_scoring = new

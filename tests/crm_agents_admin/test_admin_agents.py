@@ -149,7 +149,7 @@ class TestPage:
 
         assert f'<a class="crm-button" href="{LIST}{agent.pk}/start/">Start a run</a>' in text
         assert f'<form method="post" action="{LIST}{agent.pk}/rescore/">' in text
-        assert f'href="{LIST}{agent.pk}/roll-back/">Roll back</a>' in text
+        assert "Roll back" not in text  # there is nothing before what is live
 
     def test_while_a_run_goes_on_it_is_linked_instead_of_started(
         self, boss: Client, agent: Agent, run: TrainingRun
@@ -343,7 +343,9 @@ class TestRollBack:
     def test_it_asks_first(self, boss: Client, agent: Agent, second: ModelVersion) -> None:
         answer = boss.get(f"{LIST}{agent.pk}/roll-back/")
 
-        assert "Roll back Spare agent?" in text_of(answer)
+        assert "Roll back Spare agent to v1?" in text_of(answer)
+        assert "Readers see the scores of v1, which were live before these, at once." in text_of(answer)
+        assert f'href="{LIST}{agent.pk}/roll-back/">Roll back to v1</a>' in text_of(boss.get(page(agent)))
         assert inline_parts(answer) == []
         agent.refresh_from_db()
         assert agent.live_version_id == second.pk
@@ -359,9 +361,9 @@ class TestRollBack:
         assert AuditEntry.objects.get().action == "version.rolled_back"
 
     def test_with_nothing_before_it_says_so(self, boss: Client, agent: Agent, live: ScoringRun) -> None:
-        answer = boss.post(f"{LIST}{agent.pk}/roll-back/", follow=True)
-
-        assert "has no earlier version with scores to roll back to." in text_of(answer)
+        for ask in (boss.get, boss.post):
+            answer = ask(f"{LIST}{agent.pk}/roll-back/", follow=True)
+            assert "has no other version with scores to roll back to." in text_of(answer)
         agent.refresh_from_db()
         assert agent.live_scoring_id == live.pk
 

@@ -40,7 +40,6 @@ def test_every_link_stays_on_the_site_it_is_on(
         "agent/",
         f"agent/{agent.pk}/change/",
         f"agent/{agent.pk}/start/",
-        f"agent/{agent.pk}/roll-back/",
         "trainingrun/",
         f"trainingrun/{run.pk}/change/",
         f"trainingrun/{run.pk}/cancel/",

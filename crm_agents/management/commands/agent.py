@@ -62,7 +62,7 @@ class Command(BaseCommand):
             ("cancel", "end the active run"),
             ("score", "score the newest snapshot with the live version"),
             ("promote", "make a version the live one"),
-            ("rollback", "go back to the version before the live one"),
+            ("rollback", "go back to the version that was live before"),
         ):
             action = actions.add_parser(name, help=help_text)
             action.add_argument("agent")
