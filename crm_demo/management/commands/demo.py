@@ -11,6 +11,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from crm_agents.models import Agent
+from crm_demo.demo.lock import only_demo
 from crm_demo.demo.options import DemoOptions, DemoRefused
 from crm_demo.demo.processes import ProcessEnded, Processes
 from crm_demo.demo.show import Interrupted, Show, close_database, interrupt_on_signals
@@ -36,8 +37,9 @@ class Command(BaseCommand):
         interrupt_on_signals()
         begun = time.monotonic()
         try:
-            options.check()
-            self._run(options, begun)
+            with only_demo(Path(settings.VAR)):
+                options.check()
+                self._run(options, begun)
         except (DemoRefused, ProcessEnded, TimeoutError, ValueError) as error:
             raise CommandError(str(error)) from error
         except Interrupted:
