@@ -8,7 +8,8 @@ import numpy as np
 from scipy import sparse
 
 from benchmarks.report import skip
-from neural.baselines.ranking import PERSONAL_DECAY, Ranker, Scores, bm25, own_counts
+from neural.baselines.ranking import PERSONAL_DECAY, Ranker, Scores
+from neural.data.similarity import bm25, own_counts
 from neural.data.table import Table
 from neural.data.world import Queries, World
 from neural.evaluation.classification import classification_metrics

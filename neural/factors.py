@@ -4,7 +4,7 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.utils.extmath import randomized_svd
 
-from neural.baselines.ranking import bm25, own_counts
+from neural.data.similarity import bm25, own_counts
 from neural.data.world import World
 
 SPREAD = 0.05  # standard deviation of the vectors' entries

@@ -38,6 +38,7 @@ class World:
     attributes: Attributes
     scale: NumberScale
     start: float  # when the dataset begins, days since 1970
+    cuts: tuple[float, ...]  # moments at which it is asked about, see `read_history`
 
     @cached_property
     def own(self) -> OwnProducts:
@@ -81,7 +82,8 @@ def training_world(
     rows = read_attributes(dataset, history.customers, config.excluded)
     early = np.unique(history.visit_customer[history.visit_time < train_end])
     scale = fit_scale([rows[index] for index in early])
-    return World(config, vocabulary, history, encode_attributes(rows, scale), scale, _start(dataset))
+    attributes = encode_attributes(rows, scale)
+    return World(config, vocabulary, history, attributes, scale, _start(dataset), tuple(cuts))
 
 
 def scoring_world(
@@ -96,7 +98,8 @@ def scoring_world(
     """Read a dataset with what an artifact learnt."""
     history = _history(config, dataset, vocabulary, cuts, shard)
     rows = read_attributes(dataset, history.customers, config.excluded)
-    return World(config, vocabulary, history, encode_attributes(rows, scale), scale, _start(dataset))
+    attributes = encode_attributes(rows, scale)
+    return World(config, vocabulary, history, attributes, scale, _start(dataset), tuple(cuts))
 
 
 def _start(dataset: Dataset) -> float:

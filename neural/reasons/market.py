@@ -7,8 +7,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
-from neural.baselines.ranking import own_counts
 from neural.data.history import Ints
+from neural.data.similarity import own_counts
 from neural.data.world import World
 
 NEWEST_PRODUCTS = 200  # of a customer, that count when looking for what is bought together

@@ -14,6 +14,7 @@ from neural.baselines.ranking import RANKERS, Ranker
 from neural.calibration import Calibration, apply_platt, facts_shift, fit_with_facts, logit
 from neural.data.batches import in_batches, in_window
 from neural.data.history import Floats, Ints
+from neural.data.similarity import Neighbours
 from neural.data.table import Counter
 from neural.data.world import Queries
 from neural.encoder import Shape
@@ -72,6 +73,7 @@ class NextProduct(Task):
             "own_product": torch.from_numpy(own.product),
             "own_features": torch.from_numpy(own.features),
             "trends": torch.from_numpy(np.ascontiguousarray(trends)),
+            "company": torch.from_numpy(self._neighbours.closeness(queries)),
             "trend_row": torch.from_numpy(row),
         }
 
@@ -150,6 +152,10 @@ class NextProduct(Task):
     @cached_property
     def _counter(self) -> Counter:
         return Counter(self.world.history)
+
+    @cached_property
+    def _neighbours(self) -> Neighbours:
+        return Neighbours(self.world)
 
     def _candidates(self, cutoff: float) -> int:
         return int((self.world.first_sale < cutoff).sum())

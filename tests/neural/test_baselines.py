@@ -8,7 +8,8 @@ import pytest
 
 from handoff.config import TrainingConfig
 from neural.baselines.churn import RecencyRule
-from neural.baselines.ranking import item_knn, own_counts, personal_top, popularity
+from neural.baselines.ranking import item_knn, personal_top, popularity
+from neural.data.similarity import own_counts
 from neural.data.world import World, training_world
 from neural.windows import to_days
 from tests.neural.shop import NEXT_PRODUCT, START, event, write_dataset

@@ -1,0 +1,106 @@
+"""Which products the same customers buy: similarities of products, as known at a moment."""
+
+import numpy as np
+import numpy.typing as npt
+from scipy import sparse
+
+from neural.data.history import Floats, expand
+from neural.data.world import Queries, World
+
+KNN_DECAY = 90.0  # days after which a purchase weighs 1/e
+NEIGHBOURS = 100  # kept of each product
+BLOCK = 512  # products whose similarities are held at once
+BM25_K1, BM25_B = 1.2, 0.75
+ANCHOR_DAYS = 28.0  # between the moments at which training looks at similarities
+MOST_ANCHORS = 24  # before the first cut-off; a longer history sets them wider apart
+
+
+class Neighbours:
+    """How close each product is to what the customer bought, by similarities known at an anchor.
+
+    Anchors are the cut-offs themselves and moments evenly spaced before the first of them. A query reads
+    the newest anchor at or before its time, so nothing later enters; before the first anchor all is 0.
+    """
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        first = min(world.cuts)
+        step = max(ANCHOR_DAYS, (first - world.start) / MOST_ANCHORS)
+        before = np.arange(first - step, world.start, -step)
+        self.anchors = np.unique(np.concatenate([before, world.cuts]))
+        self._similar: dict[int, sparse.csr_array] = {}
+
+    def closeness(self, queries: Queries) -> npt.NDArray[np.float32]:
+        """log1p of ten times the score over the query's mean score, 0 where nothing is similar. (Q, P)"""
+        found = np.zeros((len(queries), len(self.world.vocabulary.products)), np.float32)
+        counts = own_counts(self.world, queries, KNN_DECAY).astype(np.float32)
+        number = np.searchsorted(self.anchors, queries.time, side="right") - 1
+        for anchor in np.unique(number[number >= 0]):
+            rows = np.flatnonzero(number == anchor)
+            found[rows] = _relative(counts[rows] @ self._similar_at(int(anchor))).toarray()
+        return found
+
+    def _similar_at(self, anchor: int) -> sparse.csr_array:
+        if anchor not in self._similar:
+            similar = similar_products(self.world, float(self.anchors[anchor]))
+            self._similar[anchor] = similar.astype(np.float32)
+        return self._similar[anchor]
+
+
+def _relative(scores: sparse.csr_array) -> sparse.csr_array:
+    """Scores beside the row's usual one: a scale that does not depend on the size of the shop."""
+    row = np.repeat(np.arange(scores.shape[0]), np.diff(scores.indptr))
+    total = np.bincount(row, scores.data, minlength=scores.shape[0])
+    usual = total / np.maximum(np.bincount(row, scores.data > 0, minlength=scores.shape[0]), 1)
+    data = np.log1p(10 * scores.data / np.maximum(usual, 1e-30)[row]).astype(np.float32)
+    return sparse.csr_array((data, scores.indices, scores.indptr), shape=scores.shape)
+
+
+def similar_products(world: World, moment: float) -> sparse.csr_array:
+    """The strongest similarities of each product, from purchases before `moment`. (P, P)"""
+    weighted = bm25(own_counts(world, world.with_history(moment), KNN_DECAY))
+    transposed = weighted.T.tocsr()
+    blocks = range(0, transposed.shape[0], BLOCK)
+    parts = [_strongest((transposed[at : at + BLOCK] @ weighted).tocsr(), NEIGHBOURS) for at in blocks]
+    if not parts:
+        return sparse.csr_array((0, 0))
+    return sparse.csr_array(sparse.vstack(parts, format="csr"))
+
+
+def own_counts(world: World, queries: Queries, decay: float) -> sparse.csr_array:
+    """Count of each customer's purchases of each product before the query, decayed by age. (Q, P)"""
+    own, history = world.own, world.history
+    start = np.searchsorted(own.visit, history.visit_start[queries.customer])
+    stop = np.searchsorted(own.visit, history.before(queries.customer, queries.time))
+    query, line = expand(start, stop)
+    weight: Floats = np.exp(-(queries.time[query] - own.time[line]) / decay)
+    shape = (len(queries), len(world.vocabulary.products))
+    return sparse.coo_array((weight, (query, own.product[line])), shape=shape).tocsr()
+
+
+def bm25(counts: sparse.csr_array) -> sparse.csr_array:
+    """Weight counts (customers, products): saturating in the count, less for rare buyers' long lists."""
+    customers = counts.shape[0]
+    seen = np.bincount(counts.indices, minlength=counts.shape[1])
+    idf = np.log((customers + 1) / (1 + seen))
+    length = np.asarray(counts.sum(axis=1)).ravel()
+    norm = 1 - BM25_B + BM25_B * length / max(length.mean() if customers else 0.0, 1e-9)
+    row = np.repeat(np.arange(customers), np.diff(counts.indptr))
+    data = counts.data * (BM25_K1 + 1) / (BM25_K1 * norm[row] + counts.data) * idf[counts.indices]
+    return sparse.csr_array((data, counts.indices, counts.indptr), shape=counts.shape)
+
+
+def _strongest(similarity: sparse.csr_array, keep: int) -> sparse.csr_array:
+    """Keep the `keep` largest entries of each row."""
+    kept = []
+    for row in range(similarity.shape[0]):
+        begin, end = similarity.indptr[row], similarity.indptr[row + 1]
+        if end - begin <= keep:
+            kept.append(np.arange(begin, end))
+        else:
+            order = np.argpartition(-similarity.data[begin:end], keep)[:keep]
+            kept.append(begin + np.sort(order))
+    index = np.concatenate(kept) if kept else np.zeros(0, np.int64)
+    pointer = np.concatenate([[0], np.cumsum([len(part) for part in kept])])
+    shape = similarity.shape
+    return sparse.csr_array((similarity.data[index], similarity.indices[index], pointer), shape=shape)
