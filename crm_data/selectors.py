@@ -1,7 +1,7 @@
 """What is known of customers, products and events: plain records, read through the Source."""
 
 import datetime as dt
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -9,7 +9,8 @@ from typing import Any
 from django.contrib.auth import get_user_model
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.auth.models import AnonymousUser
-from django.db.models import QuerySet
+from django.db.models import Case, Count, F, Q, QuerySet, Sum, When
+from django.db.models.functions import Abs
 from django.utils import timezone
 from django.utils.module_loading import import_string
 
@@ -63,6 +64,17 @@ class EventRecord:
     @property
     def kind_label(self) -> str:
         return InteractionKind.label_of(self.kind)
+
+
+@dataclass(frozen=True)
+class VisitRecord:
+    """The events of one moment, kind and basket; `amount` is the sum of their amounts, signs ignored."""
+
+    at: dt.datetime
+    kind: str
+    basket: str
+    lines: int
+    amount: float | None
 
 
 def get_source() -> Source:
@@ -132,23 +144,66 @@ def product_records(ids: Iterable[str], *, tenant: str = "") -> dict[str, Produc
 def customer_events(customer_id: str, *, tenant: str = "", limit: int | None = None) -> list[EventRecord]:
     """Return a customer's events up to now, newest first."""
     source = get_source()
-    now = timezone.now()
     found: list[EventRecord] = []
     with source.scope(tenant):
-        for mapping in source.interactions:
-            path = reading.customer_path(source, mapping)
-            native = reading.native_keys(reading.model_of(mapping.model), path, [customer_id])
-            if not native:
-                continue
-            rows = reading.events(source, mapping)
-            upto = reading.in_type_of("crm_at", source, rows, now)
-            rows = rows.filter(**{"crm_at__lte": upto, f"{path}__in": list(native)})
+        for rows in _rows_of(source, customer_id, timezone.now()):
             columns = rows.order_by("-crm_at", "-pk").values_list(
                 *map("crm_{}".format, reading.EVENT_COLUMNS)
             )
             found += [_event_record(source, row) for row in (columns if limit is None else columns[:limit])]
     found.sort(key=lambda event: event.at, reverse=True)
     return found[:limit]
+
+
+def customer_visits(customer_id: str, *, tenant: str = "") -> list[VisitRecord]:
+    """Return a customer's events up to now, those of one moment, kind and basket added up by the database.
+
+    Unlike `customer_events` it stays quick for an account that collects everybody's purchases.
+    """
+    source = get_source()
+    found: list[VisitRecord] = []
+    with source.scope(tenant):
+        for rows in _rows_of(source, customer_id, timezone.now()):
+            groups = rows.values_list("crm_at", "crm_kind", "crm_basket", "crm_currency").annotate(
+                crm_lines=Count("pk"), crm_sum=Sum(Abs("crm_amount"))
+            )
+            found += [
+                VisitRecord(
+                    _moment(source, at), kind or "", basket or "", lines, _own(source, total, currency)
+                )
+                for at, kind, basket, currency, lines, total in groups
+            ]
+    return found
+
+
+def bought_products(
+    customer_id: str, *, upto: dt.datetime, tenant: str = ""
+) -> list[tuple[str, str, dt.datetime | None]]:
+    """Return each product of each purchase once: product, basket, and the moment where there is no basket."""
+    source = get_source()
+    found: list[tuple[str, str, dt.datetime | None]] = []
+    with source.scope(tenant):
+        for rows in _rows_of(source, customer_id, upto):
+            moment = Case(When(Q(crm_basket="") | Q(crm_basket=None), then=F("crm_at")), default=None)
+            bought = rows.filter(crm_kind="purchase").annotate(crm_moment=moment)
+            columns = bought.values_list("crm_product", "crm_basket", "crm_moment").distinct()
+            found += [
+                (product, basket or "", reading.to_utc(at, source))
+                for product, basket, at in columns
+                if product
+            ]
+    return found
+
+
+def _rows_of(source: Source, customer_id: str, upto: dt.datetime) -> Iterator[QuerySet[Any]]:
+    """Yield each mapping's events of one customer."""
+    for mapping in source.interactions:
+        path = reading.customer_path(source, mapping)
+        native = reading.native_keys(reading.model_of(mapping.model), path, [customer_id])
+        if native:
+            rows = reading.events(source, mapping)
+            limit = reading.in_type_of("crm_at", source, rows, upto)
+            yield rows.filter(**{"crm_at__lte": limit, f"{path}__in": list(native)})
 
 
 def _by_keys(every: QuerySet[Any], model: str, key: str, ids: Iterable[str]) -> QuerySet[Any]:
@@ -184,12 +239,27 @@ def _owners(source: Source, pk: Any) -> tuple[str, ...]:
 
 def _event_record(source: Source, row: tuple[Any, ...]) -> EventRecord:
     _customer, at, kind, basket, product, quantity, amount, currency, channel, text = row
+    return EventRecord(
+        _moment(source, at),
+        kind or "",
+        basket or "",
+        product or None,
+        quantity,
+        _own(source, amount, currency),
+        channel or "",
+        text or "",
+    )
+
+
+def _moment(source: Source, at: Any) -> dt.datetime:
     moment = reading.to_utc(at, source)
     assert moment is not None  # noqa: S101  compared with now in the query, so not null
+    return moment
+
+
+def _own(source: Source, amount: float | None, currency: str | None) -> float | None:
+    """Return an amount in the Source's own currency."""
     try:
-        amount = None if amount is None else amount * reading.rate(source, currency)
+        return None if amount is None else amount * reading.rate(source, currency)
     except reading.UnknownCurrency:
-        amount = None  # the snapshot refuses it with the remedy; a page still shows the event
-    return EventRecord(
-        moment, kind or "", basket or "", product or None, quantity, amount, channel or "", text or ""
-    )
+        return None  # the snapshot refuses it with the remedy; a page still shows the event

@@ -1,28 +1,35 @@
-"""Counting orders and money in a customer's events."""
+"""Counting orders and money in a customer's visits."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from datetime import datetime
 
 from django.utils import timezone
 
-from crm_data.selectors import EventRecord
+from crm_data.selectors import VisitRecord
 
 
-def orders_of(events: Iterable[EventRecord]) -> dict[str, list[EventRecord]]:
-    """Group the lines of events into orders: by basket, or by day where there is none."""
-    orders: dict[str, list[EventRecord]] = {}
-    for event in events:
-        key = f"basket {event.basket}" if event.basket else f"day {timezone.localtime(event.at).date()}"
-        orders.setdefault(key, []).append(event)
-    return orders
+def order_of(basket: str, at: datetime | None) -> str:
+    """Name the order of a purchase: its basket, or its day where there is none."""
+    return f"basket {basket}" if basket or at is None else f"day {timezone.localtime(at).date()}"
 
 
-def money_of(events: Iterable[EventRecord]) -> float | None:
+def orders_of(visits: Iterable[VisitRecord]) -> set[str]:
+    """Return the orders that were placed in visits."""
+    return {order_of(visit.basket, visit.at) for visit in visits}
+
+
+def money_of(visits: Iterable[VisitRecord]) -> float | None:
     """Return the sum of the amounts, sign ignored (hosts differ on returns), or None where there are none."""
-    amounts = [abs(float(event.amount)) for event in events if event.amount is not None]
+    amounts = [visit.amount for visit in visits if visit.amount is not None]
     return round(sum(amounts), 2) if amounts else None
 
 
 def most_frequent(words: Iterable[str]) -> list[tuple[str, int]]:
     """Return each word with its count, the most frequent first, equals in alphabetical order."""
-    return sorted(Counter(words).items(), key=lambda pair: (-pair[1], pair[0]))
+    return ranked(Counter(words))
+
+
+def ranked(counts: Mapping[str, int]) -> list[tuple[str, int]]:
+    """Return words with their counts, the most frequent first, equals in alphabetical order."""
+    return sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))

@@ -1,5 +1,7 @@
 """Traits of one customer, computed from the Source's own events: no model, nothing stored."""
 
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from datetime import date, datetime, timedelta
 from statistics import median
@@ -9,8 +11,14 @@ from django.db.models import Max
 from django.utils import timezone
 
 from crm_agents.models import Agent
-from crm_data.selectors import EventRecord, customer_events, get_source, product_records
-from profiling.counting import money_of, most_frequent, orders_of
+from crm_data.selectors import (
+    VisitRecord,
+    bought_products,
+    customer_visits,
+    get_source,
+    product_records,
+)
+from profiling.counting import money_of, most_frequent, order_of, orders_of, ranked
 
 YEAR = timedelta(days=365)
 FAVOURITES = 3
@@ -64,32 +72,36 @@ def customer_traits(customer_id: str, *, tenant: str = "", as_of: datetime | Non
     `as_of` is by default the day that the live scores speak of, so that one page tells one story, or a
     later purchase; without live scores it is now. Events after it are not counted.
     """
-    events = customer_events(customer_id, tenant=tenant)
+    visits = customer_visits(customer_id, tenant=tenant)
     if as_of is None:
-        as_of = _day_of_the_data(tenant, events)
-    return _traits([event for event in events if event.at <= as_of], as_of, tenant)
+        as_of = _day_of_the_data(tenant, visits)
+    bought = {
+        (order_of(basket, at), product)
+        for product, basket, at in bought_products(customer_id, upto=as_of, tenant=tenant)
+    }
+    return _traits([visit for visit in visits if visit.at <= as_of], bought, as_of, tenant)
 
 
-def _day_of_the_data(tenant: str, events: list[EventRecord]) -> datetime:
+def _day_of_the_data(tenant: str, visits: list[VisitRecord]) -> datetime:
     now = timezone.now()
     live: datetime | None = Agent.objects.filter(tenant=tenant).aggregate(at=Max("live_scoring__as_of"))["at"]
     if live is None:
         return now
-    return max([live, *(event.at for event in events if event.at <= now)])
+    return max([live, *(visit.at for visit in visits if visit.at <= now)])
 
 
-def _traits(events: list[EventRecord], as_of: datetime, tenant: str) -> Traits:
-    purchases = [event for event in events if event.kind == "purchase"]
-    returns = [event for event in events if event.kind == "return"]
-    lately = [event for event in purchases if event.at > as_of - YEAR]
+def _traits(visits: list[VisitRecord], bought: set[tuple[str, str]], as_of: datetime, tenant: str) -> Traits:
+    purchases = [visit for visit in visits if visit.kind == "purchase"]
+    returns = [visit for visit in visits if visit.kind == "return"]
+    lately = [visit for visit in purchases if visit.at > as_of - YEAR]
     orders, spent = orders_of(purchases), money_of(purchases)
-    last = max((event.at for event in purchases), default=None)
+    last = max((visit.at for visit in purchases), default=None)
     return Traits(
         as_of=as_of,
         currency=get_source().currency,
         orders=len(orders),
         orders_last_year=len(orders_of(lately)),
-        first_purchase=min((event.at for event in purchases), default=None),
+        first_purchase=min((visit.at for visit in purchases), default=None),
         last_purchase=last,
         recency_days=(as_of - last).days if last else None,
         usual_gap_days=_usual_gap(purchases),
@@ -98,33 +110,39 @@ def _traits(events: list[EventRecord], as_of: datetime, tenant: str) -> Traits:
         average_basket=round(spent / len(orders), 2) if spent is not None and orders else None,
         returns=len(orders_of(returns)),
         returned=money_of(returns),
-        products=len({event.product for event in purchases if event.product}),
-        **_favourites(orders, tenant),
-        interactions=dict(most_frequent(event.kind for event in events)),
+        products=len({product for _order, product in bought}),
+        **_favourites(bought, tenant),
+        interactions=dict(ranked(_kinds(visits))),
     )
 
 
-def _usual_gap(purchases: list[EventRecord]) -> int | None:
-    days: list[date] = sorted({timezone.localtime(event.at).date() for event in purchases})
+def _kinds(visits: list[VisitRecord]) -> Counter[str]:
+    kinds: Counter[str] = Counter()
+    for visit in visits:
+        kinds[visit.kind] += visit.lines
+    return kinds
+
+
+def _usual_gap(purchases: list[VisitRecord]) -> int | None:
+    days: list[date] = sorted({timezone.localtime(visit.at).date() for visit in purchases})
     if len(days) < 3:
         return None
     return round(median((later - earlier).days for earlier, later in zip(days, days[1:], strict=False)))
 
 
-def _favourites(orders: dict[str, list[EventRecord]], tenant: str) -> dict[str, tuple[Favourite, ...]]:
-    baskets = [{event.product for event in lines if event.product} for lines in orders.values()]
-    products = product_records(set().union(*baskets), tenant=tenant)
+def _favourites(bought: set[tuple[str, str]], tenant: str) -> dict[str, tuple[Favourite, ...]]:
+    products = product_records({product for _order, product in bought}, tenant=tenant)
     names = {code: product.name or code for code, product in products.items()}
-    categories = [
-        category
-        for basket in baskets
-        for category in {products[code].category for code in basket if code in products} - {""}
-    ]
+    categories = {
+        (order, products[code].category)
+        for order, code in bought
+        if code in products and products[code].category
+    }
     return {
-        "favourite_categories": _top(categories),
-        "favourite_products": _top([names.get(code, code) for basket in baskets for code in basket]),
+        "favourite_categories": _top(category for _order, category in categories),
+        "favourite_products": _top(names.get(code, code) for _order, code in bought),
     }
 
 
-def _top(words: list[str]) -> tuple[Favourite, ...]:
+def _top(words: Iterable[str]) -> tuple[Favourite, ...]:
     return tuple(Favourite(name, orders) for name, orders in most_frequent(words)[:FAVOURITES])

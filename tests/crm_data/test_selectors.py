@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from crm_data import selectors
 from crm_data.models import Customer, Interaction, Product
-from crm_data.selectors import CustomerNotFound, CustomerRecord, EventRecord, ProductRecord
+from crm_data.selectors import CustomerNotFound, CustomerRecord, EventRecord, ProductRecord, VisitRecord
 
 FIRM = uuid.UUID("00000000-0000-4000-8000-00000000000a")
 PARIS_NOON = dt.datetime(2024, 7, 1, 12, tzinfo=dt.UTC)
@@ -120,6 +120,37 @@ def test_an_amount_in_an_unknown_currency_is_shown_as_unknown(firms: Any, ada: U
     assert [event.amount for event in selectors.customer_events(str(FIRM))] == [None]
 
 
+def test_visits_add_up_what_happened_at_one_moment(firms: Any, ada: User) -> None:
+    tea = firms.Article.objects.create(sku="TEA", title="Tea")
+    deal = firms.Deal.objects.create(firm=make_firm(firms, ada), closed=PARIS_NOON)
+    for total, currency in (("10.00", "USD"), ("-4.00", "USD"), ("3.00", ""), ("9.00", "JPY")):
+        firms.DealLine.objects.create(deal=deal, article=tea, total=total, currency=currency)
+    basket = str(deal.pk)
+
+    found = selectors.customer_visits(str(FIRM))
+    assert sorted(found, key=lambda visit: visit.amount or 0.0) == [
+        VisitRecord(PARIS_NOON, "purchase", basket, 1, None),
+        VisitRecord(PARIS_NOON, "purchase", basket, 1, 3.0),
+        VisitRecord(PARIS_NOON, "purchase", basket, 2, 7.0),
+    ]
+    assert selectors.bought_products(str(FIRM), upto=PARIS_NOON) == [("TEA", basket, None)]
+    assert selectors.bought_products(str(FIRM), upto=PARIS_NOON - dt.timedelta(seconds=1)) == []
+
+
+def test_purchases_without_a_basket_keep_their_moment(db: None) -> None:
+    customer = Customer.objects.create(code="c1")
+    product = Product.objects.create(code="p1")
+    for hours in (0, 0, 1):
+        at = PARIS_NOON + dt.timedelta(hours=hours)
+        Interaction.objects.create(customer=customer, product=product, kind="purchase", at=at)
+    Interaction.objects.create(customer=customer, product=product, kind="return", at=PARIS_NOON)
+
+    assert sorted(selectors.bought_products("c1", upto=timezone.now())) == [
+        ("p1", "", PARIS_NOON),
+        ("p1", "", PARIS_NOON + dt.timedelta(hours=1)),
+    ]
+
+
 def test_text_keys_are_found_as_they_are(shapes: None, settings: Any, ada: User, bob: User) -> None:
     use(settings, "People")
     from tests.hosts.shapes.models import Person
@@ -158,6 +189,8 @@ def test_a_tenant_sees_its_own_rows_alone(shapes: None, settings: Any, manager: 
     assert selectors.customer_events("1", tenant="north") == [
         EventRecord(midnight, "visit", "", None, None, None, "", "")
     ]
+    assert selectors.customer_visits("1", tenant="north") == [VisitRecord(midnight, "visit", "", 1, None)]
+    assert selectors.bought_products("1", upto=timezone.now(), tenant="north") == []
 
 
 def test_without_owners_the_staff_sees_everyone_and_a_shopper_no_one(

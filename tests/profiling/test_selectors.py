@@ -3,6 +3,8 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from crm_data.models import Customer, Interaction, Product
@@ -122,6 +124,20 @@ def test_a_purchase_after_the_live_scores_moves_the_day(history: Customer) -> No
 def test_without_live_scores_the_profile_speaks_of_now(history: Customer) -> None:
     before = timezone.now()
     assert before <= customer_traits("17850").as_of <= timezone.now()
+
+
+def test_lines_of_a_busy_account_are_added_up_without_their_texts(customer: Customer) -> None:
+    lights = Product.objects.create(code="85048", name="Lights", category="Christmas")
+    for number in range(90):
+        record(
+            customer, "purchase", day(11, 1), product=lights, amount=1, basket=str(number % 3), text="long"
+        )
+    with CaptureQueriesContext(connection) as queries:
+        found = customer_traits("17850", as_of=NOW)
+
+    assert (found.orders, found.spent, found.interactions) == (3, 90.0, {"purchase": 90})
+    assert found.favourite_products == (Favourite("Lights", 3),)
+    assert not [query for query in queries if '"text"' in query["sql"]]
 
 
 def test_the_traits_of_a_stranger_are_empty() -> None:
