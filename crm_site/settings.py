@@ -84,7 +84,7 @@ WSGI_APPLICATION = "crm_site.wsgi.application"
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
-        "DIRS": [BASE_DIR / "templates"],
+        "DIRS": [BASE_DIR / "crm_site" / "templates"],
         "APP_DIRS": True,
         "OPTIONS": {
             "context_processors": [

@@ -1,9 +1,14 @@
 from django.contrib import admin
 from django.templatetags.static import static
 from django.urls import include, path
+from django.utils.translation import gettext_lazy as _
 from django.views.generic import RedirectView
 
 from crm_site.health import healthz, readyz
+
+admin.site.site_header = admin.site.site_title = _("CRM agents")
+admin.site.index_title = _("Overview")
+admin.site.site_url = None  # the admin is all there is to view
 
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index")),
