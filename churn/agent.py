@@ -38,6 +38,8 @@ class Churn(Recipe):
             "active_days": 365,
             "baselines": ("recency_rule", "base_rate"),
             "backbone": "transformer",
+            "epochs": 20,  # a small shop needs them all; a large one stops by itself
+            "patience": 4,
             **overrides,
         }
 
