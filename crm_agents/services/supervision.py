@@ -13,13 +13,13 @@ from pathlib import Path
 from django.utils.translation import gettext as _
 
 import handoff
+from crm_agents.exits import killed_by
 from crm_data.conf import setting
 
 POLL_SECONDS = 0.5
 GRACE_SECONDS = 20  # for a checkpoint, between SIGTERM and SIGKILL
 LOG_TAIL = 4000  # characters
 SECRETS = ("DATABASE_URL", "SECRET_KEY", "CELERY_BROKER_URL")
-STOPPED = (-signal.SIGTERM, 128 + signal.SIGTERM)
 
 
 class ChildFailed(Exception):
@@ -51,7 +51,7 @@ def run_child(arguments: Sequence[str], *, log: Path, watch: Callable[[], None])
     finally:
         _stop(child)
     watch()
-    if child.returncode in STOPPED:
+    if killed_by(child.returncode) == signal.SIGTERM:
         raise ChildStopped
     return child.returncode
 
@@ -75,14 +75,16 @@ def child_environment() -> dict[str, str]:
 
 def explain_exit(code: int, log: str) -> str:
     """Say in words how a child ended that left no result."""
-    if code == -signal.SIGKILL:
+    number = killed_by(code)
+    if number == signal.SIGKILL:
         return _(
-            "The trainer was killed (signal 9), most often because memory ran out. "
+            "The trainer was killed by signal 9 (most often out of memory). "
             "Lower batch_size or max_visits, or give the worker more memory."
         )
-    if code < 0:
-        name = signal.Signals(-code).name
-        return _("The trainer crashed (%(signal)s). The log holds its last words.") % {"signal": name}
+    if number:
+        return _("The trainer was killed by signal %(number)s. The log holds its last words.") % {
+            "number": number
+        }
     last = log.strip().rpartition("\n")[2]
     return _("The trainer ended with exit status %(code)s: %(last)s") % {"code": code, "last": last}
 

@@ -48,7 +48,8 @@ def end(child: "subprocess.Popen[bytes]") -> int:
     for pid in below:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.kill(pid, signal.SIGKILL)
-    return child.wait()
+    status = child.wait()
+    return status if status >= 0 else 128 - status  # as a shell tells of a signal; -9 would become 247
 
 
 def _starter_is_gone() -> bool:

@@ -1,10 +1,13 @@
 """The processes that the demo starts: each under a guard, so that none outlives the demo."""
 
 import os
+import signal
 import subprocess
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from crm_agents.exits import killed_by
 
 STOP_SECONDS = 15.0
 
@@ -41,9 +44,7 @@ class Processes:
             if process.poll() is not None:
                 log = self._log(name)
                 tail = "\n".join(log.read_text(errors="replace").splitlines()[-15:])
-                raise ProcessEnded(
-                    f"The {name} process ended with status {process.returncode}; {log} says:\n{tail}"
-                )
+                raise ProcessEnded(f"The {name} process {_how(process.returncode)}; {log} says:\n{tail}")
 
     def stop(self) -> None:
         """End them all and wait for it. Safe to call twice."""
@@ -66,3 +67,11 @@ class Processes:
 
     def _log(self, name: str) -> Path:
         return self.folder / f"{name}.log"
+
+
+def _how(status: int) -> str:
+    number = killed_by(status)
+    if not number:
+        return f"ended with status {status}"
+    cause = " (most often out of memory)" if number == signal.SIGKILL else ""
+    return f"was killed by signal {number}{cause}"

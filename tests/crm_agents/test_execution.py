@@ -114,7 +114,7 @@ def test_not_enough_data_is_an_answer_with_what_is_missing(run: TrainingRun, stu
     [
         ({"outcome": "failed"}, "The stub failed."),
         ({"exit": 3}, "The trainer ended with exit status 3: the stub was told to fail"),
-        ({"kill": True}, "The trainer was killed (signal 9), most often because memory ran out."),
+        ({"kill": True}, "The trainer was killed by signal 9 (most often out of memory)."),
     ],
 )
 def test_a_failed_trainer_leaves_words_and_no_version(

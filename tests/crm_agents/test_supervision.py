@@ -94,11 +94,14 @@ def test_the_childs_environment_holds_no_secrets(monkeypatch: pytest.MonkeyPatch
 
 
 def test_each_way_to_end_has_its_words() -> None:
-    assert explain_exit(-signal.SIGKILL, "") == (
-        "The trainer was killed (signal 9), most often because memory ran out. "
-        "Lower batch_size or max_visits, or give the worker more memory."
+    for status in (-9, 137, 247):  # the trainer's own, a shell's, and that of a command around it
+        assert explain_exit(status, "") == (
+            "The trainer was killed by signal 9 (most often out of memory). "
+            "Lower batch_size or max_visits, or give the worker more memory."
+        )
+    assert explain_exit(-signal.SIGSEGV, "") == (
+        "The trainer was killed by signal 11. The log holds its last words."
     )
-    assert explain_exit(-signal.SIGSEGV, "") == "The trainer crashed (SIGSEGV). The log holds its last words."
     assert explain_exit(1, "Traceback\nValueError: no\n") == (
         "The trainer ended with exit status 1: ValueError: no"
     )

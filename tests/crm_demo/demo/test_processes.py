@@ -81,6 +81,15 @@ def test_a_process_that_ends_is_noticed_with_its_last_words(tmp_path: Path) -> N
             processes.check()
 
 
+def test_a_process_that_was_killed_is_said_to_be(tmp_path: Path) -> None:
+    with Processes(folder=tmp_path, cwd=HERE) as processes:
+        code = "import os; os.kill(os.getpid(), 9)"
+        processes.start("worker", ["-c", code], environment={})
+        processes.running["worker"].wait(20)
+        with pytest.raises(ProcessEnded, match=r"The worker process was killed by signal 9 \(most often out"):
+            processes.check()
+
+
 def test_the_environment_reaches_the_process(tmp_path: Path) -> None:
     with Processes(folder=tmp_path, cwd=HERE) as processes:
         code = "import os; print(os.environ['SECRET_KEY'])"
