@@ -18,7 +18,7 @@ DEFAULTS: dict[str, Any] = {
     "ADMIN_SITES": ["django.contrib.admin.site"],
     # A worker that has not renewed its lease for so long is taken for dead.
     "LEASE_SECONDS": 30,
-    # Attempts of one run before it is failed for good.
+    # Attempts that get a run no further, before it is failed for good.
     "MAX_ATTEMPTS": 3,
     # Published score sets kept for rollback.
     "KEPT_SCORE_SETS": 3,
