@@ -4,6 +4,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -12,6 +14,7 @@ from crm_agents.admin.wording import duration, figure
 from crm_agents.models import RunStatus, TrainingRun
 from crm_agents.names import in_order, metric_label
 from crm_agents.plots import sparkline
+from crm_data.clock import local
 
 STAGES = (RunStatus.QUEUED, RunStatus.PREPARING, RunStatus.TRAINING, RunStatus.EVALUATING)
 PHASES = {
@@ -54,9 +57,19 @@ def run_progress(run: TrainingRun, folder: Path) -> dict[str, Any]:
             for name in in_order(metrics)
         ],
         "sparkline": sparkline(_losses(lines)),
+        "started_text": date_format(local(run.started_at), "DATETIME_FORMAT") if run.started_at else "–",
+        "took_text": time_taken(run),
+        "attempts_text": str(run.attempts),
         "notice": run.notice,
         "log": run.log_tail,
     }
+
+
+def time_taken(run: TrainingRun) -> str:
+    """Return how long a run has been at work, or was; a dash before it has begun."""
+    if run.started_at is None:
+        return "–"
+    return duration(((run.finished_at or timezone.now()) - run.started_at).total_seconds())
 
 
 def _losses(lines: list[dict[str, Any]]) -> list[float]:

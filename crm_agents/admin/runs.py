@@ -12,14 +12,12 @@ from django.http import (
     JsonResponse,
 )
 from django.urls import URLPattern, path
-from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from crm_agents.admin.badges import status_badge, verdict_badge
 from crm_agents.admin.base import RecordAdmin, require
-from crm_agents.admin.progress import run_progress
-from crm_agents.admin.wording import duration
+from crm_agents.admin.progress import run_progress, time_taken
 from crm_agents.folders import run_folder
 from crm_agents.missing import missing_sentences
 from crm_agents.models import ModelVersion, TrainingRun
@@ -58,9 +56,7 @@ class TrainingRunAdmin(RecordAdmin):
 
     @admin.display(description=gettext_lazy("took"))
     def took(self, run: TrainingRun) -> str:
-        if run.started_at is None:
-            return "–"
-        return duration(((run.finished_at or timezone.now()) - run.started_at).total_seconds())
+        return time_taken(run)
 
     def change_view(
         self,
@@ -82,7 +78,6 @@ class TrainingRunAdmin(RecordAdmin):
             progress=run_progress(run, run_folder(run)),
             status=status_badge(run),
             missing=missing_sentences(run.missing),
-            took=self.took(run),
             config=sorted(run.config.items()),
             agent_url=self.url_of(run.agent),
             version=version,

@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from django.test import Client
 from playwright.sync_api import Page, expect, sync_playwright
 
 from crm_agents.models import RunStatus, TrainingRun
+from tests.crm_agents_admin.support import AT
 
 pytestmark = pytest.mark.e2e
 
@@ -45,7 +47,11 @@ def test_the_page_follows_the_run_to_its_end(
 
     progress = {"phase": "evaluating", "step": 7, "of": 8, "metrics": {"brier": 0.2}}
     TrainingRun.objects.filter(pk=run.pk).update(
-        status=RunStatus.EVALUATING, progress=progress, log_tail="soon"
+        status=RunStatus.EVALUATING,
+        progress=progress,
+        log_tail="soon",
+        started_at=AT + timedelta(hours=1),
+        attempts=2,
     )
     expect(step).to_have_text("7 of 8")
     expect(browser_page.locator("progress")).to_have_js_property("value", 88)
@@ -54,6 +60,8 @@ def test_the_page_follows_the_run_to_its_end(
     expect(browser_page.locator("[data-metrics]")).to_have_text("Brier score0.2000")
     expect(browser_page.locator("[data-status] .crm-badge")).to_have_text("evaluating")
     expect(browser_page.locator(".crm-log")).to_have_text("soon")
+    expect(browser_page.locator('[data-text="started_text"]')).to_have_text("Sept. 9, 2011, 1 p.m.")
+    expect(browser_page.locator('[data-text="attempts_text"]')).to_have_text("2")
 
     TrainingRun.objects.filter(pk=run.pk).update(status=RunStatus.FAILED, error="The disk is full.")
     expect(browser_page.locator(".crm-note--bad")).to_contain_text("The disk is full.")

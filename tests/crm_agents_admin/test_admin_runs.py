@@ -1,6 +1,7 @@
 """Runs: the list, the page that follows one, its JSON, and cancelling."""
 
 import json
+import re
 from pathlib import Path
 
 from django.test import Client
@@ -60,6 +61,8 @@ class TestPage:
         assert '<dd data-text="phase_text">fine-tuning</dd>' in text
         assert '<dd data-text="step_text">3 of 10</dd>' in text
         assert '<dd data-text="loss_text">0.6123</dd>' in text
+        assert '<dd data-text="started_text">Sept. 9, 2011, noon</dd>' in text
+        assert '<dd data-text="attempts_text">1</dd>' in text
         assert '<dd data-text="eta_text">2 min 5 s</dd>' in text
         assert "<dt>ROC-AUC</dt><dd>0.7800</dd>" in text
         assert '<pre class="crm-log" tabindex="0" data-text="log">epoch 1 done</pre>' in text
@@ -135,7 +138,9 @@ class TestProgress:
         # Killed in the middle of a line, started again, and in the middle of one again.
         (folder / "progress.jsonl").write_text('{"phase": "tr' + "\n" + written + '{"phase": "training", "lo')
 
-        assert viewer.get(f"{LIST}{run.pk}/progress/").json() == {
+        state = viewer.get(f"{LIST}{run.pk}/progress/").json()
+        assert re.fullmatch(r"\d{6,} h \d{1,2} min", state.pop("took_text"))  # since 2011
+        assert state == {
             "id": str(run.pk),
             "status": "training",
             "status_text": "training",
@@ -160,6 +165,8 @@ class TestProgress:
             "eta_text": "2 min 5 s",
             "metrics": [{"name": "roc_auc", "label": "ROC-AUC", "text": "0.7800"}],
             "sparkline": "0.0,2.0 300.0,58.0",
+            "started_text": "Sept. 9, 2011, noon",
+            "attempts_text": "1",
             "notice": "",
             "log": "epoch 1 done",
         }
@@ -187,6 +194,7 @@ class TestProgress:
             "",
             "",
         )
+        assert (state["started_text"], state["took_text"], state["attempts_text"]) == ("–", "–", "0")
 
     def test_an_ended_run_is_not_active(self, viewer: Client, version: ModelVersion) -> None:
         state = viewer.get(f"{LIST}{version.run_id}/progress/").json()
