@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 PORT ?= 8000
 PACKAGES := handoff neural crm_data crm_agents profiling recommender churn crm_demo crm_site
 
-TRANSLATED := crm_data crm_agents profiling recommender churn crm_site
+TRANSLATED := crm_data crm_agents profiling recommender churn crm_site templates
 
 .PHONY: demo test lint format bench messages install install-dev clean
 

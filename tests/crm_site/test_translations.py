@@ -23,8 +23,17 @@ from tests.published import Answer, publish
 
 ROOT = Path(__file__).parents[2]
 LANGUAGE = "zh_Hans"
-ROOMS = ("crm_agents", "crm_data", "crm_demo", "crm_site", "profiling", "recommender", "churn")
-TRANSLATED = ("crm_agents", "crm_data", "crm_site", "profiling", "recommender", "churn")
+ROOMS = (
+    "crm_agents",
+    "crm_data",
+    "crm_demo",
+    "crm_site",
+    "profiling",
+    "recommender",
+    "churn",
+    "templates",
+)
+TRANSLATED = ("crm_agents", "crm_data", "crm_site", "profiling", "recommender", "churn", "templates")
 PLACEHOLDER = re.compile(r"%(?:\(\w+\))?[-#0+]*\d*(?:\.\d+)?[a-z]")
 COLLECT = ("makemessages", "-l", LANGUAGE, "--no-obsolete", "--add-location", "file")
 
