@@ -4,12 +4,12 @@ from pathlib import Path
 from typing import Any
 
 import environ
-from celery.schedules import crontab
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_lazy as _
 
 from crm_agents.api.description import DESCRIPTION
+from crm_agents.queues import SWEEP_SECONDS, TASK_ROUTES, beat_schedule
 from crm_site.filesystem_broker import transport_options
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -84,7 +84,7 @@ WSGI_APPLICATION = "crm_site.wsgi.application"
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
-        "DIRS": [BASE_DIR / "crm_site" / "templates"],
+        "DIRS": [BASE_DIR / "templates"],
         "APP_DIRS": True,
         "OPTIONS": {
             "context_processors": [
@@ -117,7 +117,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 LOGIN_URL = "admin:login"
 
 LANGUAGE_CODE = "en"
-LOCALE_PATHS = [BASE_DIR / "crm_site" / "locale"]  # of this site alone; each app carries its own
+LOCALE_PATHS = [BASE_DIR / room / "locale" for room in ("templates", "crm_site")]  # each app carries its own
 LANGUAGES = [("en", _("English")), ("zh-hans", _("Simplified Chinese"))]
 TIME_ZONE = env.str("TIME_ZONE", default="UTC")
 USE_TZ = True
@@ -178,24 +178,10 @@ CELERY_WORKER_PREFETCH_MULTIPLIER = 1  # a long job must not hold back messages 
 CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = False
 CELERY_TIMEZONE = TIME_ZONE
 CELERY_TASK_DEFAULT_QUEUE = "default"
-CELERY_TASK_ROUTES = {
-    "crm_agents.tasks.execute_run": {"queue": "gpu"},
-    "crm_agents.tasks.score_shard": {"queue": "gpu"},
-}
+CELERY_TASK_ROUTES = TASK_ROUTES
 CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
-SWEEP_SECONDS = env.float("CRM_SWEEP_SECONDS", default=15.0)
 # Entries that the beat process keeps in its tables; more are added in the admin.
-CELERY_BEAT_SCHEDULE = {
-    "Heal stranded work": {
-        "task": "crm_agents.tasks.sweep",
-        "schedule": SWEEP_SECONDS,
-        "options": {"expires": 2 * SWEEP_SECONDS},  # sweeps of a stopped worker must not pile up
-    },
-    "Score with the live versions": {
-        "task": "crm_agents.tasks.score_live_agents",
-        "schedule": crontab(hour="3", minute="30"),
-    },
-}
+CELERY_BEAT_SCHEDULE = beat_schedule(env.float("CRM_SWEEP_SECONDS", default=SWEEP_SECONDS))
 
 LOGGING = {
     "version": 1,
