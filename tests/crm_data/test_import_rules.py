@@ -82,7 +82,7 @@ def test_columns_named_as_the_fields_need_no_mapping(tmp_path: Path) -> None:
     path.write_text("at,customer,note,product,quantity\n2026-03-02 10:15,C1,x,P1,2\n")
     import_transactions(path, ImportOptions())
     stored = Interaction.objects.values_list("customer__code", "product__code", "quantity", "at").get()
-    assert stored == ("C1", "P1", Decimal(2), datetime(2026, 3, 2, 10, 15, tzinfo=UTC))
+    assert stored == ("C1", "P1", 2.0, datetime(2026, 3, 2, 10, 15, tzinfo=UTC))
 
 
 def test_a_decimal_comma_is_read_on_request(tmp_path: Path) -> None:
@@ -97,9 +97,9 @@ def test_a_decimal_comma_is_read_on_request(tmp_path: Path) -> None:
     report = import_transactions(path, ImportOptions(delimiter=";", decimal=",", date_format="%d.%m.%Y"))
     amounts = Interaction.objects.order_by("at").values_list("quantity", "amount")
     assert list(amounts) == [
-        (Decimal(2), Decimal("2469.00")),
-        (Decimal("1.5"), Decimal("0.15")),
-        (Decimal(1), Decimal(7)),
+        (2.0, Decimal("2469.00")),
+        (1.5, Decimal("0.15")),
+        (1.0, Decimal(7)),
     ]
     assert dropped(report) == {"bad_number": (1, [5])}
 

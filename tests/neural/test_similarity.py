@@ -82,7 +82,7 @@ def test_nothing_after_a_training_question_changes_a_bit_of_it(
         inputs = NextProduct(world).inputs(world.active(AT))
         found.append(inputs["company"][:, : world.vocabulary.known].numpy())
     assert (found[0] > 0).mean() > 0.3
-    assert np.array_equal(*found)
+    assert np.array_equal(found[0], found[1])
 
 
 @pytest.mark.parametrize("rows", [[], [event("c1", 5, None, kind="complaint")], [event("c1", 5, "a")]])
