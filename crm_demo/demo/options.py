@@ -16,7 +16,7 @@ class DemoRefused(Exception):
 class DemoOptions:
     """Where the data come from and where the site listens."""
 
-    customers: int = 1500
+    customers: int = 3000
     seed: int = 1
     data: Path | None = None  # a file of transactions instead of the simulator
     port: int = 8000

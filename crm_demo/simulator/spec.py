@@ -17,7 +17,7 @@ def _this_hour() -> datetime:
 class ShopSpec:
     """What is asked of the simulator. The same spec gives the same shop, row for row."""
 
-    customers: int = 1500
+    customers: int = 3000
     seed: int = 1
     until: datetime = field(default_factory=_this_hour)  # last moment that the CRM knows
     days: int = 730

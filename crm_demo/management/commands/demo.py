@@ -24,7 +24,7 @@ class Command(BaseCommand):
     help = "Fill a demo shop, start web and worker, fine-tune and publish the agents, stay up until Ctrl-C."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--customers", type=int, default=1500, help="size of the simulated shop")
+        parser.add_argument("--customers", type=int, default=3000, help="size of the simulated shop")
         parser.add_argument("--seed", type=int, default=1, help="of the simulated shop")
         parser.add_argument("--data", type=Path, help="a file of transactions instead of the simulator")
         parser.add_argument("--port", type=int, default=8000)

@@ -16,7 +16,7 @@ class Command(BaseCommand):
     help = "Fill the empty built-in CRM tables with two simulated years of a shop."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--customers", type=int, default=1500, help="500 … 1,000,000 (default 1500)")
+        parser.add_argument("--customers", type=int, default=3000, help="500 … 1,000,000 (default 3000)")
         parser.add_argument("--seed", type=int, default=1, help="the same seed gives the same shop")
         parser.add_argument("--reps", type=int, default=2, help="sales reps who share the customers")
         parser.add_argument("--truth", type=Path, help="folder of the ground truth (default: in CRM_VAR)")
