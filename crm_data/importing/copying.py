@@ -7,20 +7,8 @@ from pathlib import Path
 import polars as pl
 from django.db import connections
 
+from crm_data.importing.settling import SETTLED
 from crm_data.models import Customer, Interaction, Product
-
-_STAGED = (
-    "customer",
-    "product",
-    "kind",
-    "at",
-    "quantity",
-    "amount",
-    "currency",
-    "basket",
-    "key",
-    "return_of",
-)
 
 _CREATE = """
 CREATE TEMPORARY TABLE crm_data_staging (
@@ -28,7 +16,7 @@ CREATE TEMPORARY TABLE crm_data_staging (
     amount numeric(14, 2), currency text, basket text, key uuid, return_of uuid
 )
 """
-_COPY = f"COPY crm_data_staging ({', '.join(_STAGED)}) FROM STDIN (FORMAT csv)"
+_COPY = f"COPY crm_data_staging ({', '.join(SETTLED)}) FROM STDIN (FORMAT csv)"
 _INSERT = """
 INSERT INTO {interaction} (customer_id, product_id, kind, at, quantity, amount, currency, basket,
                            channel, text, key, return_of, changed_at)
@@ -70,7 +58,7 @@ def copy_interactions(
             # Only the usual cursor methods turn the driver's errors into Django's by themselves.
             with connection.wrap_database_errors, cursor.copy(_COPY) as copy:
                 for piece in frame.iter_slices(50_000):
-                    copy.write(piece.select(_STAGED).write_csv(include_header=False).encode())
+                    copy.write(piece.select(SETTLED).write_csv(include_header=False).encode())
             cursor.execute(insert, [changed_at])
             stored += cursor.rowcount
             cursor.execute("TRUNCATE crm_data_staging")

@@ -9,6 +9,7 @@ from uuid import UUID
 import polars as pl
 from django.db import connections
 
+from crm_data.importing.settling import SETTLED
 from crm_data.models import Customer, Interaction, Product
 
 BATCH = 5_000
@@ -71,20 +72,8 @@ def _values(
     adapt_time = connection.ops.adapt_datetimefield_value
     adapt_key = UUID if connection.features.has_native_uuid_field else str
     changed = adapt_time(changed_at)
-    columns = (
-        "customer",
-        "product",
-        "kind",
-        "at",
-        "quantity",
-        "amount",
-        "currency",
-        "basket",
-        "key",
-        "return_of",
-    )
     for customer, product, kind, at, quantity, amount, currency, basket, key, return_of in rows.select(
-        columns
+        SETTLED
     ).iter_rows():
         yield (
             customers[customer],

@@ -12,6 +12,19 @@ from crm_data.importing.report import ImportReport
 from crm_data.importing.returns import match_returns
 
 # What makes two rows the same line; the texts are not part of it.
+# Columns of a settled line, in the order in which every writer takes them.
+SETTLED = (
+    "customer",
+    "product",
+    "kind",
+    "at",
+    "quantity",
+    "amount",
+    "currency",
+    "basket",
+    "key",
+    "return_of",
+)
 LINE = ["invoice", "customer", "product", "at", "quantity", "price"]
 
 
