@@ -65,7 +65,6 @@ HAYSTACK_CONNECTIONS = {"default": {"ENGINE": "haystack.backends.simple_backend.
 INSTALLED_APPS = [
     *oscar.INSTALLED_APPS,
     "rest_framework",
-    "django_filters",
     "drf_spectacular",
     "drf_spectacular_sidecar",
     "crm_data",
