@@ -10,7 +10,15 @@ from handoff.errors import HandoffError
 from handoff.files import read_json, write_json
 
 BACKBONES = ("mf", "cnn", "rnn", "transformer")
-DEVICES = ("auto", "cpu", "cuda")
+# Settings that are one of a few words.
+CHOICES: dict[str, tuple[str, ...]] = {
+    "backbone": BACKBONES,
+    "device": ("auto", "cpu", "cuda"),
+    "schedule": ("cosine", "linear", "constant"),
+    "precision": ("auto", "fp32", "bf16"),
+    "class_weight": ("none", "balanced"),
+    "export": ("fp32", "bf16", "int8"),
+}
 
 
 @dataclass(frozen=True)
@@ -50,6 +58,17 @@ LIMITS = {
     "learning_rate": Limit(low=0, high=1, above_low=True),
     "weight_decay": Limit(low=0, high=1, below_high=True),
     "warmup_share": Limit(low=0, high=1),
+    "accumulate": Limit(high=1024),
+    "freeze_layers": Limit(low=0, high=64),
+    "lora_rank": Limit(low=0, high=256),
+    "label_weight": Limit(low=0, high=1000),
+    "augment_crop": Limit(low=0, high=1),
+    "augment_mask": Limit(low=0, high=1, below_high=True),
+    "augment_reorder": Limit(low=0, high=1),
+    "augment_drop": Limit(low=0, high=1, below_high=True),
+    "prune_heads": Limit(low=0, high=1, below_high=True),
+    "prune_channels": Limit(low=0, high=1, below_high=True),
+    "prune_layers": Limit(low=0, high=63),
     "seed": Limit(low=0, high=2**31 - 1),
     "top_k": Limit(),
     "threads": Limit(),
@@ -63,6 +82,26 @@ class Minimum:
     customers: int = 50
     purchases: int = 500
     days: int = 180
+
+
+@dataclass(frozen=True)
+class Cleaning:
+    """What is done to the events before a model sees them, the same in training and in scoring.
+
+    Limits are learnt on the training window and travel in the artifact.
+    """
+
+    duplicates: str = "keep"  # "keep" | "drop": lines that are equal in every column
+    outliers: str = "keep"  # "keep" | "clip": amounts and quantities beyond `quantile`
+    quantile: float = 0.999  # of the absolute values in the training window
+
+    def __post_init__(self) -> None:
+        for name, known in (("duplicates", ("keep", "drop")), ("outliers", ("keep", "clip"))):
+            if getattr(self, name) not in known:
+                value, words = getattr(self, name), " or ".join(known)
+                raise HandoffError(f"cleaning.{name} is {value!r}; it must be {words}.")
+        if not 0.5 <= self.quantile <= 1:
+            raise HandoffError(f"cleaning.quantile is {self.quantile}; it must be from 0.5 to 1.")
 
 
 def _is_number(value: Any) -> bool:
@@ -85,6 +124,7 @@ _KINDS: dict[Any, tuple[str, Callable[[Any], bool]]] = {
     float: ("a number", _is_number),
     tuple[str, ...]: ("a list of texts", _is_words),
     Minimum: ("an object", lambda value: isinstance(value, Minimum | Mapping)),
+    Cleaning: ("an object", lambda value: isinstance(value, Cleaning | Mapping)),
 }
 
 
@@ -113,6 +153,8 @@ class TrainingConfig:
     test_cutoff: str | None = None  # ISO time; default: last event - horizon
     outcome_kinds: tuple[str, ...] = ("purchase",)  # the events that count as outcome
     excluded: tuple[str, ...] = ()  # attributes and event fields the manager took out
+    cleaning: Cleaning = field(default_factory=Cleaning)
+    label_weight: float = 1.0  # of a person's label in the loss, where a derived one counts 1
     minimum: Minimum = field(default_factory=Minimum)
     baselines: tuple[str, ...] = ()  # evaluated on the same split in the same run
 
@@ -123,6 +165,11 @@ class TrainingConfig:
     dropout: float = 0.1
     max_visits: int = 64  # newest visits of a customer that the encoder reads
 
+    start: str = ""  # artifact folder whose weights the run starts from; "" pretrains its own encoder
+    freeze_layers: int = 0  # first layers of a started or pretrained encoder that are not trained
+    text_model: str = ""  # folder or package of a pretrained text model; "" reads no text
+    lora_rank: int = 0  # of the adapters put into the text model's attention; 0 for none
+
     pretrain_epochs: int = 1
     epochs: int = 6
     patience: int = 2  # epochs without a better validation metric before stopping
@@ -130,17 +177,29 @@ class TrainingConfig:
     learning_rate: float = 2e-3
     weight_decay: float = 0.01
     warmup_share: float = 0.1  # of all steps
+    schedule: str = "cosine"  # of the learning rate after the warm-up: "cosine" | "linear" | "constant"
+    accumulate: int = 1  # batches whose gradients make one step
+    precision: str = "auto"  # "auto" (bf16 on a GPU) | "fp32" | "bf16"
+    class_weight: str = "none"  # "balanced" weighs the rarer outcome up
+    augment_crop: float = 0.0  # chance that a training history begins later than it did
+    augment_mask: float = 0.0  # share of visits whose content is hidden
+    augment_reorder: float = 0.0  # chance that neighbouring visits of one week change places
+    augment_drop: float = 0.0  # share of a visit's products that are left out
     seed: int = 0
+
+    prune_heads: float = 0.0  # share of attention heads removed from `start`, the least important first
+    prune_channels: float = 0.0  # the same for feed-forward, convolution and recurrent units
+    prune_layers: int = 0  # number of layers removed
+    export: str = "fp32"  # type of the stored weights: "fp32" | "bf16" | "int8"
 
     top_k: int = 20  # products kept for each customer when scoring
     device: str = "auto"  # "auto" | "cpu" | "cuda"
     threads: int = 1
 
     def __post_init__(self) -> None:
-        if self.backbone not in BACKBONES:
-            raise HandoffError(f"backbone is {self.backbone!r}; choose one of {', '.join(BACKBONES)}.")
-        if self.device not in DEVICES:
-            raise HandoffError(f"device is {self.device!r}; choose one of {', '.join(DEVICES)}.")
+        for name, words in CHOICES.items():
+            if getattr(self, name) not in words:
+                raise HandoffError(f"{name} is {getattr(self, name)!r}; choose one of {', '.join(words)}.")
         for name, limit in LIMITS.items():
             if not limit.allows(getattr(self, name)):
                 raise HandoffError(f"{name} is {getattr(self, name)}; it must be {limit}.")
@@ -159,8 +218,9 @@ class TrainingConfig:
         for name in ("outcome_kinds", "excluded", "baselines"):
             if name in values:
                 values[name] = tuple(values[name])
-        if isinstance(values.get("minimum"), Mapping):
-            values["minimum"] = Minimum(**check_types(Minimum, values["minimum"]))
+        for name, part in (("minimum", Minimum), ("cleaning", Cleaning)):
+            if isinstance(values.get(name), Mapping):
+                values[name] = part(**check_types(part, values[name]))
         try:
             return cls(**values)
         except TypeError as error:

@@ -5,6 +5,7 @@
     customers.parquet          CUSTOMERS, sorted by customer
     products.parquet           PRODUCTS, sorted by product
     market.parquet             MARKET, sorted by series, scope and date
+    labels.parquet             LABELS, what people said; absent where nobody said anything
 
 The same rows give the same files, so the manifest's `sha256` names the data itself.
 """
@@ -60,6 +61,19 @@ MARKET = pl.Schema(
         "date": pl.Date(),
         "value": pl.Float64(),
         "known_ahead": pl.Boolean(),  # a holiday is, footfall is not
+    }
+)
+# What members of staff said of a customer, an interaction, a question or a recommended product.
+LABELS = pl.Schema(
+    {
+        "agent": pl.String(),  # the recipe's name
+        "subject": pl.String(),  # "customer", "interaction", "question" or "item"
+        "customer": pl.String(),  # "" where it is about none
+        "key": pl.String(),  # of the interaction or question; the product of an item; else ""
+        "at": UTC_TIME,  # the moment that it speaks of
+        "said_at": UTC_TIME,
+        "label": pl.String(),  # "left", "stayed", an intent …; of an item "accepted", "dismissed", "wrong"
+        "text": pl.String(),  # what was labelled, where it is text; else ""
     }
 )
 
@@ -150,6 +164,10 @@ class Dataset:
     def market(self) -> pl.LazyFrame:
         return pl.scan_parquet(self.folder / "market.parquet")
 
+    def labels(self) -> pl.LazyFrame:
+        path = self.folder / "labels.parquet"
+        return pl.scan_parquet(path) if path.exists() else pl.LazyFrame(schema=LABELS)
+
 
 def verify_files(folder: Path, files: dict[str, str]) -> None:
     """Check recorded hashes. Raises HandoffError naming the first file that is missing or differs."""
@@ -170,7 +188,7 @@ def write_events(folder: Path, shard: int, events: pl.DataFrame) -> None:
 
 
 def write_table(folder: Path, name: str, frame: pl.DataFrame, schema: pl.Schema) -> None:
-    """Write `customers`, `products` or `market` in its only order."""
+    """Write `customers`, `products`, `market` or `labels` in its only order."""
     folder.mkdir(parents=True, exist_ok=True)
     ordered = frame.select(schema.names()).cast(schema).sort(schema.names(), nulls_last=False)
     ordered.write_parquet(folder / f"{name}.parquet", compression="zstd", statistics=True)

@@ -16,6 +16,7 @@ from crm_agents.admin.base import RecordAdmin, require
 from crm_agents.admin.customers import customer_urls
 from crm_agents.admin.forms import StartForm
 from crm_agents.admin.readiness import readiness
+from crm_agents.admin.tools import agent_tools
 from crm_agents.admin.wording import gate_sentence
 from crm_agents.models import ACTIVE_STATES, Agent, RunStatus, ScoringRun, TrainingRun
 from crm_agents.recipes import Recipe, get_recipe
@@ -57,6 +58,7 @@ class AgentAdmin(RecordAdmin):
             path("<int:pk>/rescore/", view(self.rescore_view), name="crm_agents_agent_rescore"),
             path("<int:pk>/roll-back/", view(self.roll_back_view), name="crm_agents_agent_roll_back"),
             *customer_urls(self),
+            *(pattern for tool in agent_tools() for pattern in tool.urls(self)),
             *super().get_urls(),
         ]
 
@@ -114,6 +116,7 @@ class AgentAdmin(RecordAdmin):
             **self._purpose(agent),
             **self._history(agent),
             **self._buttons(request, agent),
+            links=[link for tool in agent_tools() for link in tool.links(self, request, agent)],
         )
 
     def start_view(self, request: HttpRequest, pk: int) -> HttpResponse:

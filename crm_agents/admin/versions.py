@@ -19,6 +19,7 @@ from crm_agents.admin.badges import badge, status_badge, verdict_badge
 from crm_agents.admin.base import RecordAdmin, require
 from crm_agents.admin.forms import PromoteForm
 from crm_agents.admin.model_card import configuration, metrics_tables, model_card, version_plots, windows
+from crm_agents.admin.tools import version_tools
 from crm_agents.admin.wording import figure
 from crm_agents.folders import artifact_folder
 from crm_agents.models import ModelVersion
@@ -54,6 +55,7 @@ class ModelVersionAdmin(RecordAdmin):
         return [
             path("<int:pk>/promote/", view(self.promote_view), name="crm_agents_modelversion_promote"),
             path("<int:pk>/model-card.json", view(self.card_view), name="crm_agents_modelversion_card"),
+            *(pattern for tool in version_tools() for pattern in tool.urls(self)),
             *super().get_urls(),
         ]
 
@@ -108,6 +110,7 @@ class ModelVersionAdmin(RecordAdmin):
             scorings=[(scoring, self.url_of(scoring), status_badge(scoring)) for scoring in scorings],
             card_url=self.url("crm_agents_modelversion_card", version.pk),
             promote_url=self.url("crm_agents_modelversion_promote", version.pk) if may_promote else "",
+            links=[link for tool in version_tools() for link in tool.links(self, request, version)],
         )
 
     def card_view(self, request: HttpRequest, pk: int) -> HttpResponse:

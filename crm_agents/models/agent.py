@@ -25,6 +25,36 @@ class Agent(models.Model):
         related_name="+",
         verbose_name=_("live version"),
     )
+    shadow_version = models.ForeignKey(
+        "crm_agents.ModelVersion",
+        models.SET_NULL,
+        null=True,
+        blank=True,
+        editable=False,
+        related_name="+",
+        verbose_name=_("shadow version"),
+    )
+    train_every_days = models.PositiveSmallIntegerField(
+        _("train every (days)"), null=True, blank=True, help_text=_("Empty: only when somebody starts it.")
+    )
+    score_every_hours = models.PositiveSmallIntegerField(
+        _("score every (hours)"), null=True, blank=True, help_text=_("Empty: with the nightly scoring only.")
+    )
+    retrain_on_drift = models.BooleanField(
+        _("retrain on an alert"),
+        default=False,
+        help_text=_("When the data drift or the results drop. The gate decides what goes live."),
+    )
+    drift_limit = models.FloatField(
+        _("drift limit"), default=0.25, help_text=_("Population stability index above which an alert opens.")
+    )
+    drop_limit = models.FloatField(
+        _("drop limit"),
+        default=0.1,
+        help_text=_(
+            "Share of the tested metric that may be lost on realised outcomes before an alert opens."
+        ),
+    )
     created_at = models.DateTimeField(_("created at"), default=timezone.now, editable=False)
 
     class Meta:
@@ -38,7 +68,11 @@ class Agent(models.Model):
             ("view_scores", "Can see scores and recommendations"),
             ("give_feedback", "Can accept, dismiss or mark scores wrong"),
             ("manage_runs", "Can start and cancel runs"),
-            ("promote_version", "Can promote and roll back versions"),
+            ("promote_version", "Can promote, shadow and roll back versions"),
+            ("manage_agents", "Can change settings, schedules and field exclusions of agents"),
+            ("annotate", "Can label customers, interactions and questions"),
+            ("manage_labels", "Can set up label sets, adjudicate, import and export labels"),
+            ("manage_privacy", "Can export and erase what is known of a customer, and opt customers out"),
         ]
 
     def __str__(self) -> str:
@@ -66,6 +100,15 @@ class ModelVersion(models.Model):
     evaluation = models.JSONField(_("evaluation"), default=dict)  # the run's evaluation.json
     verdict = models.CharField(_("gate"), max_length=16, choices=Verdict.choices)
     verdict_reasons = models.JSONField(_("why"), default=list)  # comparisons, see services/gate.py
+    # The version whose weights it started from: compressed, or fine-tuned further.
+    parent = models.ForeignKey(
+        "self",
+        models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="children",
+        verbose_name=_("made from"),
+    )
     created_at = models.DateTimeField(_("created at"), default=timezone.now)
 
     class Meta:

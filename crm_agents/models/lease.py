@@ -15,6 +15,7 @@ class RunStatus(models.TextChoices):
     NOT_ENOUGH_DATA = "not_enough_data", _("not enough data")
     FAILED = "failed", _("failed")
     CANCELLED = "cancelled", _("cancelled")
+    PRUNED = "pruned", _("stopped early")  # a trial that fell behind the others
 
 
 ACTIVE_STATES = (

@@ -20,6 +20,14 @@ class ScoringRun(Leased):
     as_of = models.DateTimeField(_("as of"))  # the moment the scores speak of
     rows = models.PositiveIntegerField(_("customers scored"), default=0)
     published_at = models.DateTimeField(_("published at"), null=True, blank=True)
+    shadow = models.BooleanField(
+        _("shadow"), default=False, help_text=_("Scored beside the live version and shown to nobody.")
+    )
+    # What the inputs and the scores look like against those of the version's own test window.
+    drift = models.JSONField(_("drift"), default=dict)
+    # How the scores did once the horizon had passed; empty until then.
+    realised = models.JSONField(_("realised outcomes"), default=dict)
+    realised_at = models.DateTimeField(_("outcomes known at"), null=True, blank=True)
 
     class Meta:
         verbose_name = _("scoring")
@@ -27,7 +35,9 @@ class ScoringRun(Leased):
         ordering = ["-created_at"]
         constraints = [
             models.UniqueConstraint(
-                fields=["agent"], condition=Q(status__in=ACTIVE_STATES), name="crm_agents_one_active_scoring"
+                fields=["agent", "shadow"],
+                condition=Q(status__in=ACTIVE_STATES),
+                name="crm_agents_one_active_scoring",
             )
         ]
 
