@@ -8,7 +8,7 @@ from crm_agents.models.idempotency import IdempotentRequest
 from crm_agents.models.labelling import Annotation, AnnotationKind, ItemStatus, LabelItem, LabelSet, Subject
 from crm_agents.models.lease import ACTIVE_STATES, Leased, RunStatus
 from crm_agents.models.run import Purpose, TrainingRun
-from crm_agents.models.scoring import ScoreRow, ScoringRun, ScoringShard
+from crm_agents.models.scoring import Kept, ScoreRow, ScoringRun, ScoringShard
 from crm_agents.models.sweep import Sweep, SweepKind, SweepStatus
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "Feedback",
     "IdempotentRequest",
     "ItemStatus",
+    "Kept",
     "LabelItem",
     "LabelSet",
     "Leased",

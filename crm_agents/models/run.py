@@ -41,6 +41,8 @@ class TrainingRun(Leased):
         verbose_name=_("started by"),
         help_text=_("Empty when a schedule started it."),
     )
+    # Why the clock or an alert started it, in facts; empty where a person did. `crm_agents.alerts` has the words.
+    started_for = models.JSONField(_("started for"), default=dict)
     publish = models.BooleanField(_("publish when the gate is passed"), default=True)
     progress = models.JSONField(_("progress"), default=dict)  # newest line of progress.jsonl
     # Phase, step and attempt of the lost worker that got furthest; empty while none got anywhere.
@@ -74,7 +76,7 @@ class TrainingRun(Leased):
             ),
             models.UniqueConstraint(fields=["sweep", "trial"], name="crm_agents_trial_once"),
         ]
-        indexes = [models.Index(fields=["agent", "-created_at"], name="crm_agents_run_newest")]
+        indexes = [models.Index(fields=["agent", "purpose", "-created_at"], name="crm_agents_run_newest")]
 
     def __str__(self) -> str:
         return f"{self.agent} {minute(self.created_at)}"

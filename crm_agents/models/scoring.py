@@ -7,6 +7,14 @@ from crm_agents.models.lease import ACTIVE_STATES, Leased
 from crm_data.clock import minute
 
 
+class Kept(models.TextChoices):
+    """Whether a scoring's rows are still in the agent's score table."""
+
+    KEPT = "kept", _("kept")
+    GOING = "going", _("being deleted")  # out of readers' reach already
+    GONE = "gone", _("deleted")
+
+
 class ScoringRun(Leased):
     """One complete set of scores by one version over one snapshot; shown only once every shard is in."""
 
@@ -14,8 +22,15 @@ class ScoringRun(Leased):
     version = models.ForeignKey(
         ModelVersion, models.CASCADE, related_name="scorings", verbose_name=_("version")
     )
-    snapshot = models.ForeignKey(
-        "crm_data.Snapshot", models.PROTECT, related_name="+", verbose_name=_("snapshot")
+    snapshot = (
+        models.ForeignKey(  # let go of with the scores, so that old data are not kept for a record's sake
+            "crm_data.Snapshot",
+            models.PROTECT,
+            null=True,
+            blank=True,
+            related_name="+",
+            verbose_name=_("snapshot"),
+        )
     )
     as_of = models.DateTimeField(_("as of"))  # the moment the scores speak of
     rows = models.PositiveIntegerField(_("customers scored"), default=0)
@@ -23,6 +38,9 @@ class ScoringRun(Leased):
     shadow = models.BooleanField(
         _("shadow"), default=False, help_text=_("Scored beside the live version and shown to nobody.")
     )
+    scores = models.CharField(_("scores"), max_length=8, choices=Kept.choices, default=Kept.KEPT)
+    # A shadow's scores beside the live ones, in figures; empty for what was live.
+    beside_live = models.JSONField(_("beside the live scores"), default=dict)
     # What the inputs and the scores look like against those of the version's own test window.
     drift = models.JSONField(_("drift"), default=dict)
     # How the scores did once the horizon had passed; empty until then.
@@ -40,6 +58,7 @@ class ScoringRun(Leased):
                 name="crm_agents_one_active_scoring",
             )
         ]
+        indexes = [models.Index(fields=["agent", "shadow", "-created_at"], name="crm_agents_scoring_newest")]
 
     def __str__(self) -> str:
         return f"{self.version} {minute(self.created_at)}"

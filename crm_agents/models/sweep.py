@@ -43,6 +43,9 @@ class Sweep(models.Model):
     metric = models.CharField(_("metric"), max_length=64)  # of the validation window, higher is better
     planned = models.PositiveIntegerField(_("trials"))
     parallel = models.PositiveSmallIntegerField(_("at the same time"), default=1)
+    minutes = models.PositiveIntegerField(
+        _("minutes"), null=True, blank=True, help_text=_("No trial begins later. Empty: no limit.")
+    )
     pruner = models.CharField(_("pruner"), max_length=16, default="median")  # median, hyperband, none
     seed = models.PositiveIntegerField(_("seed"), default=0)
     train_best = models.BooleanField(
