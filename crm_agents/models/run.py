@@ -41,7 +41,7 @@ class TrainingRun(Leased):
         verbose_name=_("started by"),
         help_text=_("Empty when a schedule started it."),
     )
-    # Why the clock or an alert started it, in facts; empty where a person did. `crm_agents.alerts` has the words.
+    # Why the clock or an alert started it, in facts (words: `crm_agents.alerts`); empty where a person did.
     started_for = models.JSONField(_("started for"), default=dict)
     publish = models.BooleanField(_("publish when the gate is passed"), default=True)
     progress = models.JSONField(_("progress"), default=dict)  # newest line of progress.jsonl

@@ -22,15 +22,14 @@ class ScoringRun(Leased):
     version = models.ForeignKey(
         ModelVersion, models.CASCADE, related_name="scorings", verbose_name=_("version")
     )
-    snapshot = (
-        models.ForeignKey(  # let go of with the scores, so that old data are not kept for a record's sake
-            "crm_data.Snapshot",
-            models.PROTECT,
-            null=True,
-            blank=True,
-            related_name="+",
-            verbose_name=_("snapshot"),
-        )
+    # Let go of together with the scores, so that old data are not kept for a record's sake.
+    snapshot = models.ForeignKey(
+        "crm_data.Snapshot",
+        models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+        verbose_name=_("snapshot"),
     )
     as_of = models.DateTimeField(_("as of"))  # the moment the scores speak of
     rows = models.PositiveIntegerField(_("customers scored"), default=0)
