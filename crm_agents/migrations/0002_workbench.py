@@ -35,7 +35,7 @@ class Migration(migrations.Migration):
             name='Annotation',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('kind', models.CharField(choices=[('label', 'label'), ('skip', 'skipped'), ('cannot_tell', "can't tell")], max_length=16, verbose_name='kind')),
+                ('kind', models.CharField(choices=[('label', 'label'), ('skip', 'skipped'), ('cannot_tell', "can't tell"), ('withdrawn', 'taken back')], max_length=16, verbose_name='kind')),
                 ('label', models.CharField(blank=True, max_length=64, verbose_name='label')),
                 ('reason', models.CharField(blank=True, max_length=500, verbose_name='why')),
                 ('seconds', models.FloatField(blank=True, null=True, verbose_name='seconds taken')),
@@ -62,6 +62,7 @@ class Migration(migrations.Migration):
                 ('status', models.CharField(choices=[('open', 'open'), ('agreed', 'labelled'), ('disputed', 'annotators disagree'), ('unknown', 'cannot be told')], default='open', max_length=16, verbose_name='status')),
                 ('label', models.CharField(blank=True, max_length=64, verbose_name='label')),
                 ('settled_at', models.DateTimeField(blank=True, null=True, verbose_name='settled at')),
+                ('claimed_until', models.DateTimeField(blank=True, editable=False, null=True)),
                 ('suspicion', models.FloatField(blank=True, null=True, verbose_name='likely error')),
             ],
             options={
@@ -81,6 +82,8 @@ class Migration(migrations.Migration):
                 ('random_share', models.FloatField(default=0.2, help_text='Share of the queue drawn at random, on which estimates are honest.', verbose_name='random share')),
                 ('annotators', models.PositiveSmallIntegerField(default=1, help_text='People who answer each item.', verbose_name='annotators')),
                 ('closed', models.BooleanField(default=False, verbose_name='closed')),
+                ('filling', models.JSONField(default=dict, editable=False)),
+                ('search', models.JSONField(default=dict, editable=False)),
                 ('created_at', models.DateTimeField(default=django.utils.timezone.now, verbose_name='created at')),
             ],
             options={
@@ -277,6 +280,11 @@ class Migration(migrations.Migration):
         ),
         migrations.AddField(
             model_name='labelitem',
+            name='claimed_by',
+            field=models.ForeignKey(blank=True, editable=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL),
+        ),
+        migrations.AddField(
+            model_name='labelitem',
             name='settled_by',
             field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL, verbose_name='settled by'),
         ),
@@ -335,6 +343,10 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name='alert',
             constraint=models.UniqueConstraint(condition=models.Q(('closed_at', None)), fields=('agent', 'kind'), name='crm_agents_one_open_alert'),
+        ),
+        migrations.AddIndex(
+            model_name='annotation',
+            index=models.Index(fields=['user', '-id'], name='crm_agents_annotation_newest'),
         ),
         migrations.AddConstraint(
             model_name='labelset',

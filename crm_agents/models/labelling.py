@@ -33,6 +33,10 @@ class LabelSet(models.Model):
         _("annotators"), default=1, help_text=_("People who answer each item.")
     )
     closed = models.BooleanField(_("closed"), default=False)
+    # How the last filling of the queue and the last search for label errors went; empty while none was
+    # asked for. Facts: `crm_agents.admin.labelling.wording` puts them into words.
+    filling = models.JSONField(default=dict, editable=False)
+    search = models.JSONField(default=dict, editable=False)
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL,
         models.SET_NULL,
@@ -84,6 +88,11 @@ class LabelItem(models.Model):
         verbose_name=_("settled by"),
     )
     settled_at = models.DateTimeField(_("settled at"), null=True, blank=True)
+    # Who has it open, so that two people are not given the same item; it lapses by itself.
+    claimed_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, editable=False, related_name="+"
+    )
+    claimed_until = models.DateTimeField(null=True, blank=True, editable=False)
     suspicion = models.FloatField(_("likely error"), null=True, blank=True)  # 0 to 1, by confident learning
 
     class Meta:
@@ -109,6 +118,7 @@ class AnnotationKind(models.TextChoices):
     LABEL = "label", _("label")
     SKIP = "skip", _("skipped")
     CANNOT_TELL = "cannot_tell", _("can't tell")
+    WITHDRAWN = "withdrawn", _("taken back")
 
 
 class Annotation(models.Model):
@@ -128,6 +138,7 @@ class Annotation(models.Model):
         verbose_name = _("annotation")
         verbose_name_plural = _("annotations")
         ordering = ["-id"]
+        indexes = [models.Index(fields=["user", "-id"], name="crm_agents_annotation_newest")]
 
     def __str__(self) -> str:
         return f"{self.item} {self.label or self.kind}"
