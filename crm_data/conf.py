@@ -22,6 +22,14 @@ DEFAULTS: dict[str, Any] = {
     "MAX_ATTEMPTS": 3,
     # Published score sets kept for rollback.
     "KEPT_SCORE_SETS": 3,
+    # Newest snapshots of a tenant whose files are kept whoever used them, and for how many days; those of
+    # live, shadow and kept versions and of work under way stay in any case.
+    "KEPT_SNAPSHOTS": 10,
+    "KEPT_SNAPSHOT_DAYS": 90,
+    # Days that the folder of an ended run is kept: its log and its figures.
+    "KEPT_RUN_DAYS": 30,
+    # Secret by which erased customers are recognised; empty for SECRET_KEY. It must never be lost.
+    "ERASURE_KEY": "",
     # Command of the trainer; empty for this interpreter's `python -m neural`.
     "NEURAL_COMMAND": [],
     # Threads of one trainer or scorer.

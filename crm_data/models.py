@@ -192,6 +192,14 @@ class Snapshot(models.Model):
     shards = models.PositiveIntegerField(_("shards"))
     incremental = models.BooleanField(_("incremental"), default=False)
     created_at = models.DateTimeField(_("created at"), default=timezone.now)
+    # How many of the tenant's erasures its files heed; fewer than there are means it is to be cleaned.
+    erasures = models.PositiveIntegerField(default=0, editable=False)
+    erased = models.PositiveIntegerField(
+        _("customers erased"), default=0, help_text=_("Taken out of its files since it was built.")
+    )
+    removed_at = models.DateTimeField(
+        _("files removed at"), null=True, blank=True, help_text=_("The row stays for what refers to it.")
+    )
 
     class Meta:
         verbose_name = _("snapshot")
@@ -200,3 +208,61 @@ class Snapshot(models.Model):
 
     def __str__(self) -> str:
         return f"{minute(self.watermark)} ({self.sha256[:8]})"
+
+
+class OptOut(models.Model):
+    """A customer who is not to be profiled: no agent learns from, scores or shows this one."""
+
+    tenant = models.CharField(_("tenant"), max_length=64, blank=True)
+    customer_id = models.CharField(_("customer"), max_length=64)
+    reason = models.CharField(_("why"), max_length=500, blank=True)
+    by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="+",
+        verbose_name=_("by"),
+    )
+    at = models.DateTimeField(_("at"), default=timezone.now)
+
+    class Meta:
+        verbose_name = _("opt-out")
+        verbose_name_plural = _("opt-outs")
+        ordering = ["-id"]
+        constraints = [
+            models.UniqueConstraint(fields=["tenant", "customer_id"], name="crm_data_opted_out_once"),
+        ]
+
+    def __str__(self) -> str:
+        return self.customer_id
+
+
+class Erasure(models.Model):
+    """A customer who was erased for good, known by a keyed digest of the id alone (`crm_data.digests`)."""
+
+    tenant = models.CharField(_("tenant"), max_length=64, blank=True)
+    digest = models.CharField(max_length=64)
+    key_name = models.CharField(max_length=16)  # of the key that made the digest
+    by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="+",
+        verbose_name=_("by"),
+    )
+    at = models.DateTimeField(_("at"), default=timezone.now)
+    # Until no file that was in use at the moment of the erasure is left to be cleaned.
+    pending = models.BooleanField(_("files still in use"), default=True, db_index=True)
+
+    class Meta:
+        verbose_name = _("erasure")
+        verbose_name_plural = _("erasures")
+        ordering = ["-id"]
+        constraints = [
+            models.UniqueConstraint(fields=["tenant", "digest"], name="crm_data_erased_once"),
+        ]
+
+    def __str__(self) -> str:
+        return self.digest[:8]

@@ -13,16 +13,33 @@ from django.db.models import Case, Count, F, Q, QuerySet, Sum, When
 from django.db.models.functions import Abs
 from django.utils import timezone
 from django.utils.module_loading import import_string
+from django.utils.translation import gettext as _
 
 from crm_data import conf, reading
+from crm_data.clock import minute
 from crm_data.models import InteractionKind, Snapshot
 from crm_data.source import Many, Source
+from handoff.errors import HandoffError
 
 AnyUser = AbstractBaseUser | AnonymousUser
 
 
 class CustomerNotFound(LookupError):
     """No such customer, or not one that the user may see: the two are not told apart."""
+
+
+class SnapshotRemoved(HandoffError):
+    """The files of a snapshot are gone; its row stays for what refers to it."""
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        assert snapshot.removed_at is not None  # noqa: S101  what the caller found
+        super().__init__(
+            _(
+                "The files of the snapshot of %(made)s were deleted on %(removed)s, as nothing in use needed "
+                "them. Start a run, which takes a new snapshot."
+            )
+            % {"made": minute(snapshot.created_at), "removed": minute(snapshot.removed_at)}
+        )
 
 
 @dataclass(frozen=True)
@@ -84,7 +101,12 @@ def get_source() -> Source:
 
 
 def snapshot_folder(snapshot: Snapshot) -> Path:
-    """Return the folder of a snapshot's files; the row keeps it relative to the root."""
+    """Return the folder of a snapshot's files; the row keeps it relative to the root.
+
+    Raises SnapshotRemoved where retention has deleted them.
+    """
+    if snapshot.removed_at is not None:
+        raise SnapshotRemoved(snapshot)
     return conf.root() / snapshot.folder
 
 

@@ -23,12 +23,15 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from crm_data import conf, reading
+from crm_data.digests import ErasureKeyMissing
 from crm_data.extraction import event_frames
 from crm_data.models import Snapshot
 from crm_data.paths import BadPath
 from crm_data.selectors import get_source, snapshot_folder
 from crm_data.services import changes, shards, tables
+from crm_data.services.sieve import Sieve
 from crm_data.source import Source
+from crm_data.suppression import Suppressed
 from handoff.dataset import Dataset, Manifest, write_manifest
 from handoff.errors import HandoffError
 from handoff.files import publish_folder, read_json, write_json
@@ -65,11 +68,12 @@ def build_snapshot(tenant: str = "", *, full: bool = False, on_progress: Progres
         working.mkdir(parents=True)
         source = get_source()
         with source.scope(tenant):
-            manifest, incremental = _write(source, tenant, working, full, on_progress or _silent)
+            suppressed = Suppressed(tenant)
+            manifest, incremental = _write(source, suppressed, working, full, on_progress or _silent)
         shutil.rmtree(working / "parts", ignore_errors=True)
         name = f"{manifest.watermark[:19].replace(':', '')}-{uuid.uuid4().hex[:8]}"
         publish_folder(working, home / name)
-        snapshot = _recorded(manifest, home / name, incremental)
+        snapshot = _recorded(manifest, home / name, incremental, suppressed.erasures)
     prune_snapshots(tenant)
     return snapshot
 
@@ -78,7 +82,7 @@ def prune_snapshots(tenant: str = "") -> int:
     """Delete the tenant's snapshots that nothing refers to, beyond the newest; return how many."""
     gone = 0
     for snapshot in Snapshot.objects.filter(tenant=tenant).order_by("-id")[KEPT:]:
-        folder = snapshot_folder(snapshot)
+        folder = conf.root() / snapshot.folder
         try:
             snapshot.delete()
         except (ProtectedError, RestrictedError):
@@ -89,14 +93,15 @@ def prune_snapshots(tenant: str = "") -> int:
 
 
 def _write(
-    source: Source, tenant: str, working: Path, full: bool, progress: Progress
+    source: Source, suppressed: Suppressed, working: Path, full: bool, progress: Progress
 ) -> tuple[Manifest, bool]:
+    tenant = suppressed.tenant
     watermark = timezone.now().astimezone(dt.UTC)
     progress("counting", 0, 1)
     tallies = [changes.tally(source, mapping, watermark) for mapping in source.interactions]
     total = sum(tally.kept for tally in tallies)
     count = shards.shards_for(total, conf.setting("SHARD_EVENTS"))
-    base = None if full else _base(source, tenant, count)
+    base = None if full else _base(source, suppressed, count)
     dropped = Counter(
         {
             "no customer": sum(tally.guests for tally in tallies),
@@ -104,13 +109,16 @@ def _write(
             "future": sum(tally.future for tally in tallies),
         }
     )
-    _write_events(source, working, watermark, base, count, total, dropped, progress)
-    customers = tables.write_customers(source, working, lambda done: progress("customers", done, done))
+    sieve = Sieve(suppressed, dropped)
+    _write_events(source, working, watermark, base, count, total, sieve, progress)
+    customers = tables.write_customers(source, working, sieve, lambda done: progress("customers", done, done))
     named = tables.named_products(working)
     products = tables.write_products(source, working, named, lambda done: progress("products", done, done))
     tables.write_market(source, working)
+    tables.write_labels(working, watermark, sieve)
     state = {
         "fingerprint": changes.fingerprint(source),
+        "left_out": suppressed.fingerprint,
         "tallies": [asdict(tally) for tally in tallies],
         "dropped": {reason: rows for reason, rows in sorted(dropped.items()) if rows},
     }
@@ -136,7 +144,7 @@ def _write_events(
     base: Base | None,
     count: int,
     total: int,
-    dropped: Counter[str],
+    sieve: Sieve,
     progress: Progress,
 ) -> None:
     parts = working / "parts"
@@ -146,10 +154,10 @@ def _write_events(
         done = 0
         for mapping in source.interactions:
             found = changes.rows_to_read(source, mapping, watermark, base.watermark if base else None)
-            for frame in event_frames(source, found, parts, dropped):
+            for frame in event_frames(source, found, parts, sieve.dropped):
                 done += len(frame)
                 progress("events", done, max(total, done))
-                yield frame
+                yield sieve.without(frame)
 
     shards.spread(frames(), parts, count)
     shards.write_shards(
@@ -157,13 +165,13 @@ def _write_events(
     )
 
 
-def _base(source: Source, tenant: str, count: int) -> Base | None:
-    """Return the newest snapshot, when its rows still stand as it read them."""
-    last = Snapshot.objects.filter(tenant=tenant).order_by("-id").first()
+def _base(source: Source, suppressed: Suppressed, count: int) -> Base | None:
+    """Return the newest snapshot, when its rows still stand as it read them, of the same customers."""
+    last = Snapshot.objects.filter(tenant=suppressed.tenant).order_by("-id").first()
     if last is None or last.shards != count:
         return None
-    folder = snapshot_folder(last)
     try:
+        folder = snapshot_folder(last)
         state = read_json(folder / STATE)
         base = Dataset.open(folder)
         base.verify()  # its files go into the new snapshot, under hashes taken anew
@@ -171,6 +179,7 @@ def _base(source: Source, tenant: str, count: int) -> Base | None:
         return None
     if (
         state.get("fingerprint") != changes.fingerprint(source)
+        or state.get("left_out") != suppressed.fingerprint
         or base.manifest.code_version != _code_version()
     ):
         return None
@@ -194,7 +203,7 @@ def _summary(folder: Path) -> dict[str, Any]:
     }
 
 
-def _recorded(manifest: Manifest, folder: Path, incremental: bool) -> Snapshot:
+def _recorded(manifest: Manifest, folder: Path, incremental: bool, erasures: int) -> Snapshot:
     try:
         return Snapshot.objects.create(
             tenant=manifest.tenant,
@@ -206,6 +215,7 @@ def _recorded(manifest: Manifest, folder: Path, incremental: bool) -> Snapshot:
             products=manifest.products,
             shards=manifest.shards,
             incremental=incremental,
+            erasures=erasures,
         )
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
@@ -219,7 +229,7 @@ def _explained(working: Path) -> Iterator[None]:
         yield
     except SnapshotError:
         raise
-    except (reading.UnknownCurrency, HandoffError) as error:
+    except (reading.UnknownCurrency, ErasureKeyMissing, HandoffError) as error:
         raise SnapshotError(str(error)) from error
     except (BadPath, FieldError, reading.UnknownModel, ImportError) as error:
         raise SnapshotError(

@@ -1,5 +1,6 @@
-"""Writes a snapshot's customers, products and market series."""
+"""Writes a snapshot's customers, products, market series and labels."""
 
+import datetime as dt
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -7,9 +8,10 @@ from typing import Any
 
 import polars as pl
 
-from crm_data import reading
+from crm_data import labels, reading
+from crm_data.services.sieve import Sieve
 from crm_data.source import Many, Source
-from handoff.dataset import CUSTOMERS, EVENTS, MARKET, PRODUCTS, write_table
+from handoff.dataset import CUSTOMERS, EVENTS, LABELS, MARKET, PRODUCTS, write_table
 
 BATCH = 5_000
 PRODUCT_COLUMNS = ("crm_id", "crm_name", "crm_category", "crm_price", "crm_available")
@@ -17,16 +19,17 @@ MARKET_COLUMNS = ("crm_series", "crm_scope", "crm_date", "crm_value", "crm_known
 Done = Callable[[int], None]
 
 
-def write_customers(source: Source, folder: Path, done: Done) -> int:
-    """Write customers.parquet and return the number of customers."""
+def write_customers(source: Source, folder: Path, sieve: Sieve, done: Done) -> int:
+    """Write customers.parquet, less those who are left out; return the number of customers."""
     frames = []
     count = 0
     names = reading.customer_columns(source)
     found = reading.customer_rows(source, reading.customers(source))
     for page in reading.pages(found, names, size=BATCH):
         batch = [dict(zip(names, row, strict=True)) for row in page]
-        frames.append(pl.DataFrame(_customers(source, batch), schema=CUSTOMERS, orient="row"))
-        count += len(batch)
+        frame = pl.DataFrame(_customers(source, batch), schema=CUSTOMERS, orient="row")
+        frames.append(sieve.without(frame, count=False))
+        count += len(frames[-1])
         done(count)
     write_table(folder, "customers", pl.concat([CUSTOMERS.to_frame(), *frames]), CUSTOMERS)
     return count
@@ -69,6 +72,21 @@ def write_market(source: Source, folder: Path) -> None:
         for page in reading.pages(found, MARKET_COLUMNS, size=BATCH):
             frames.append(pl.DataFrame(page, schema=MARKET, orient="row", strict=False))
     write_table(folder, "market", pl.concat([MARKET.to_frame(), *frames]), MARKET)
+
+
+def write_labels(folder: Path, watermark: dt.datetime, sieve: Sieve) -> int:
+    """Write labels.parquet where anybody said anything; return the number of labels.
+
+    What was said of a customer who is not in this snapshot (any more) is left out.
+    """
+    rows = labels.said(sieve.suppressed.tenant, watermark)
+    frame = pl.DataFrame(rows, schema=LABELS, orient="row").unique()
+    present = pl.read_parquet(folder / "customers.parquet", columns=["customer"])["customer"]
+    frame = frame.filter((pl.col("customer") == "") | pl.col("customer").is_in(present.implode()))
+    frame = sieve.without(frame, count=False)
+    if len(frame):
+        write_table(folder, "labels", frame, LABELS)
+    return len(frame)
 
 
 def named_products(folder: Path) -> pl.Series:
