@@ -31,6 +31,8 @@ class Shape:
     categories: int
     facts: int  # numeric columns of the attributes
     calendar: bool = True  # whether visits carry the season
+    head_width: int = 0  # of an attention head; 0: width / heads
+    units: int = 0  # inside a layer: feed-forward, channels or hidden units; 0: as many as are usual
 
 
 class Products(nn.Module):
@@ -106,25 +108,41 @@ class RunningMean(nn.Module):
         return x.cumsum(1) / counts[:, None]  # (B, T, D) / (T, 1)
 
 
+class Add(nn.Module):
+    """Adds a layer's units to the stream that passes it; a pruned layer reaches only some of its places."""
+
+    place: Tensor | None
+
+    def __init__(self, width: int, units: int) -> None:
+        super().__init__()
+        self.register_buffer("place", torch.arange(units) if units < width else None)  # (U,)
+
+    def forward(self, x: Tensor, units: Tensor) -> Tensor:
+        """(B, T, D), (B, T, U) -> (B, T, D)"""
+        return x + units if self.place is None else x.index_add(-1, self.place, units.to(x.dtype))
+
+
 class Convolutions(nn.Module):
     """`cnn`: gated causal convolutions, each layer looking twice as far back as the one below."""
 
     def __init__(self, shape: Shape) -> None:
         super().__init__()
-        width = shape.width
+        width, units = shape.width, shape.units or shape.width
         self.norms = nn.ModuleList(nn.LayerNorm(width) for _ in range(shape.layers))
         self.convolutions = nn.ModuleList(
-            nn.Conv1d(width, 2 * width, kernel_size=3, dilation=2**layer) for layer in range(shape.layers)
+            nn.Conv1d(width, 2 * units, kernel_size=3, dilation=2**layer) for layer in range(shape.layers)
         )
+        self.add = nn.ModuleList(Add(width, units) for _ in range(shape.layers))
         self.dropout = nn.Dropout(shape.dropout)
 
     def forward(self, x: Tensor) -> Tensor:
-        for layer, (norm, convolution) in enumerate(zip(self.norms, self.convolutions, strict=True)):
+        parts = zip(self.norms, self.convolutions, self.add, strict=True)
+        for layer, (norm, convolution, add) in enumerate(parts):
             past = F.pad(
                 norm(x).transpose(1, 2), (2 * 2**layer, 0)
             )  # (B, D, pad + T): nothing from the right
-            value, gate = convolution(past).transpose(1, 2).chunk(2, dim=-1)  # 2 x (B, T, D)
-            x = x + self.dropout(value * torch.sigmoid(gate))
+            value, gate = convolution(past).transpose(1, 2).chunk(2, dim=-1)  # 2 x (B, T, U)
+            x = add(x, self.dropout(value * torch.sigmoid(gate)))
         return x
 
 
@@ -134,11 +152,13 @@ class Recurrent(nn.Module):
     def __init__(self, shape: Shape) -> None:
         super().__init__()
         dropout = shape.dropout if shape.layers > 1 else 0.0
-        self.gru = nn.GRU(shape.width, shape.width, shape.layers, batch_first=True, dropout=dropout)
+        units = shape.units or shape.width
+        self.gru = nn.GRU(shape.width, units, shape.layers, batch_first=True, dropout=dropout)
+        self.add = Add(shape.width, units)
 
     def forward(self, x: Tensor) -> Tensor:
-        out: Tensor = self.gru(x)[0]  # (B, T, D)
-        return x + out
+        result: Tensor = self.add(x, self.gru(x)[0])  # (B, T, D), (B, T, U)
+        return result
 
 
 class Transformer(nn.Module):
@@ -159,29 +179,28 @@ class Transformer(nn.Module):
 class Block(nn.Module):
     def __init__(self, shape: Shape) -> None:
         super().__init__()
-        width = shape.width
+        width, units = shape.width, shape.units or 2 * shape.width
         self.heads = shape.heads
+        across = shape.heads * (shape.head_width or width // shape.heads)
         self.norm_attention = nn.LayerNorm(width)
-        self.qkv = nn.Linear(width, 3 * width, bias=False)
-        self.out = nn.Linear(width, width, bias=False)
+        self.qkv = nn.Linear(width, 3 * across, bias=False)
+        self.out = nn.Linear(across, width, bias=False)
         self.norm_feed = nn.LayerNorm(width)
-        self.gate = nn.Linear(width, 4 * width)
-        self.down = nn.Linear(2 * width, width)
+        self.gate = nn.Linear(width, 2 * units)
+        self.down = nn.Linear(units, width)
         self.dropout = nn.Dropout(shape.dropout)
 
     def forward(self, x: Tensor) -> Tensor:
         x = x + self.dropout(self.attend(self.norm_attention(x)))
-        value, gate = self.gate(self.norm_feed(x)).chunk(2, dim=-1)  # 2 x (B, T, 2D)
+        value, gate = self.gate(self.norm_feed(x)).chunk(2, dim=-1)  # 2 x (B, T, U)
         feed: Tensor = self.dropout(self.down(value * F.silu(gate)))
         return x + feed
 
     def attend(self, x: Tensor) -> Tensor:
-        b, t, d = x.shape
-        q, k, v = (
-            self.qkv(x).view(b, t, 3, self.heads, d // self.heads).permute(2, 0, 3, 1, 4)
-        )  # 3 x (B, H, T, D/H)
-        mixed = F.scaled_dot_product_attention(q, k, v, is_causal=True)  # (B, H, T, D/H)
-        result: Tensor = self.out(mixed.transpose(1, 2).reshape(b, t, d))  # (B, T, D)
+        b, t, _ = x.shape
+        q, k, v = self.qkv(x).view(b, t, 3, self.heads, -1).permute(2, 0, 3, 1, 4)  # 3 x (B, H, T, W)
+        mixed = F.scaled_dot_product_attention(q, k, v, is_causal=True)  # (B, H, T, W)
+        result: Tensor = self.out(mixed.transpose(1, 2).reshape(b, t, -1))  # (B, T, D)
         return result
 
 

@@ -1,0 +1,237 @@
+"""Structured pruning: whole attention heads, units and layers leave the encoder, the least useful first.
+
+What a group of weights is worth is estimated by the first-order change of the loss without it, the sum of
+(gradient x weight)^2 over the group and some batches: Molchanov et al. 2019, "Importance Estimation for
+Neural Network Pruning". Fewer and smaller matrices make the model smaller and faster on any machine, which
+zeros inside of matrices do not.
+
+Shapes: D width, H heads, W width of a head, U units of a layer.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor, nn
+
+from handoff.errors import HandoffError
+from neural.encoder import Encoder, Shape
+from neural.model import Model
+
+Weights = dict[str, Tensor]
+
+
+@dataclass(frozen=True)
+class Cut:
+    """How much is to go: shares of the heads and of the units of every layer, and whole layers."""
+
+    heads: float = 0.0
+    units: float = 0.0
+    layers: int = 0
+
+    def __bool__(self) -> bool:
+        return bool(self.heads or self.units or self.layers)
+
+
+@dataclass(frozen=True)
+class Worth:
+    """What one layer's parts are worth; heads (H,) or None where the backbone has none, units (U,)."""
+
+    heads: Tensor | None
+    units: Tensor
+
+    @property
+    def total(self) -> float:
+        return float(self.units.sum()) + (0.0 if self.heads is None else float(self.heads.sum()))
+
+
+def check_cut(shape: Shape, cut: Cut) -> None:
+    """Raise HandoffError for what the backbone does not have, or cannot spare."""
+    if cut and shape.backbone == "mf":
+        raise HandoffError("The backbone mf has no layers: there is nothing to prune. Export it as int8.")
+    if cut.heads and shape.backbone != "transformer":
+        raise HandoffError(
+            f"prune_heads is {cut.heads}; the backbone {shape.backbone} has no heads, so set it to 0."
+        )
+    if cut.layers >= shape.layers and cut.layers:
+        raise HandoffError(
+            f"prune_layers is {cut.layers}; of {shape.layers} layers at most {shape.layers - 1} may go."
+        )
+
+
+def measure_worth(model: Model, losses: Iterable[Tensor]) -> list[Worth]:
+    """Estimate what each layer's parts are worth from the losses of some batches.
+
+    `losses` are made one after the other with the model's present weights, each with its graph.
+    """
+    total: list[Worth] | None = None
+    for loss in losses:
+        model.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        found = _worth(model.encoder)
+        total = found if total is None else [_sum(a, b) for a, b in zip(total, found, strict=True)]
+    model.zero_grad(set_to_none=True)
+    if total is None:
+        raise HandoffError("There is no training batch to measure what may be pruned.")
+    return total
+
+
+def prune(model: Model, worth: list[Worth], cut: Cut) -> None:
+    """Replace the model's encoder by a smaller one with the most useful parts of its weights."""
+    shape = model.encoder.shape
+    check_cut(shape, cut)
+    kept = [_kept(part, cut) for part in worth]
+    layers = _kept_layers(shape, worth, cut.layers)
+    smaller = replace(
+        shape,
+        layers=len(layers),
+        heads=len(kept[0][0]) if kept[0][0] is not None else shape.heads,
+        head_width=shape.head_width or shape.width // shape.heads,
+        units=len(kept[0][1]),
+    )
+    backbone = _prune_backbone(model.encoder.backbone, shape, kept, layers)
+    others = {
+        name: value for name, value in model.encoder.state_dict().items() if not name.startswith("backbone.")
+    }
+    encoder = Encoder(smaller)
+    encoder.load_state_dict({**others, **{f"backbone.{name}": value for name, value in backbone.items()}})
+    model.encoder = encoder.to(model.row.device)
+
+
+def _kept(worth: Worth, cut: Cut) -> tuple[Tensor | None, Tensor]:
+    """Indices of the heads and of the units of one layer that stay, in their order."""
+    heads = None if worth.heads is None else _best(worth.heads, cut.heads)
+    return heads, _best(worth.units, cut.units)
+
+
+def _best(worth: Tensor, share: float) -> Tensor:
+    count = max(1, len(worth) - int(share * len(worth) + 1e-9))
+    return worth.argsort(descending=True, stable=True)[:count].sort().values
+
+
+def _kept_layers(shape: Shape, worth: list[Worth], removed: int) -> list[int]:
+    """A transformer's blocks go by their worth; elsewhere a layer reads the one below, so the top ones go."""
+    everyone = list(range(shape.layers))
+    if shape.backbone != "transformer":
+        return everyone[: shape.layers - removed]
+    gone = sorted(everyone, key=lambda layer: worth[layer].total)[:removed]
+    return [layer for layer in everyone if layer not in gone]
+
+
+def _worth(encoder: Encoder) -> list[Worth]:
+    change = {
+        name.removeprefix("backbone."): (parameter.grad * parameter.detach()).float().square()
+        for name, parameter in encoder.named_parameters()
+        if name.startswith("backbone.") and parameter.grad is not None
+    }
+    shape = encoder.shape
+    of = {"transformer": _transformer_worth, "cnn": _convolution_worth, "rnn": _recurrent_worth}
+    return [of[shape.backbone](change, layer, shape) for layer in range(shape.layers)]
+
+
+def _transformer_worth(change: Weights, layer: int, shape: Shape) -> Worth:
+    heads = _per_part(change[f"blocks.{layer}.qkv.weight"], 3 * shape.heads).view(3, -1).sum(dim=0)
+    heads = heads + _per_part(change[f"blocks.{layer}.out.weight"].T, shape.heads)
+    down = change[f"blocks.{layer}.down.weight"]  # (D, U)
+    units = down.sum(dim=0) + _stacked(change[f"blocks.{layer}.gate.weight"], 2)
+    return Worth(heads, units)
+
+
+def _convolution_worth(change: Weights, layer: int, shape: Shape) -> Worth:
+    return Worth(None, _stacked(change[f"convolutions.{layer}.weight"], 2))
+
+
+def _recurrent_worth(change: Weights, layer: int, shape: Shape) -> Worth:
+    of_input, of_past = (change[f"gru.{name}_l{layer}"] for name in ("weight_ih", "weight_hh"))
+    return Worth(None, _stacked(of_input, 3) + _stacked(of_past, 3))
+
+
+def _per_part(change: Tensor, parts: int) -> Tensor:
+    """Sum over each of `parts` equal runs of rows: (parts * R, …) -> (parts,)"""
+    return change.reshape(parts, -1).sum(dim=1)
+
+
+def _stacked(change: Tensor, count: int) -> Tensor:
+    """Sum over what belongs to each unit of `count` stacked parts: (count * U, …) -> (U,)"""
+    return change.reshape(count, len(change) // count, -1).sum(dim=(0, 2))
+
+
+def _sum(a: Worth, b: Worth) -> Worth:
+    heads = None if a.heads is None or b.heads is None else a.heads + b.heads
+    return Worth(heads, a.units + b.units)
+
+
+def _prune_backbone(
+    backbone: nn.Module, shape: Shape, kept: list[tuple[Tensor | None, Tensor]], layers: list[int]
+) -> Weights:
+    """Return the smaller backbone's weights under its own names."""
+    state = backbone.state_dict()
+    if shape.backbone == "transformer":
+        return _prune_transformer(state, shape.heads, kept, layers)
+    if shape.backbone == "cnn":
+        return _prune_convolutions(state, kept, layers)
+    return _prune_recurrent(state, kept, layers)
+
+
+def _prune_transformer(
+    state: Weights, heads: int, kept: list[tuple[Tensor | None, Tensor]], layers: list[int]
+) -> Weights:
+    found = {"place": state["place"]}
+    for number, layer in enumerate(layers):
+        head, unit = kept[layer]
+        for name, value in _below(state, f"blocks.{layer}.").items():
+            if head is not None and name == "qkv.weight":  # (3 * H * W, D)
+                value = value.view(3, heads, -1, value.shape[1])[:, head].reshape(-1, value.shape[1])
+            elif head is not None and name == "out.weight":  # (D, H * W)
+                value = value.view(len(value), heads, -1)[:, head].reshape(len(value), -1)
+            elif name in ("gate.weight", "gate.bias"):  # (2U, …)
+                value = _chunks(value, 2, unit)
+            elif name == "down.weight":  # (D, U)
+                value = value[:, unit]
+            found[f"blocks.{number}.{name}"] = value.contiguous()
+    return found
+
+
+def _prune_convolutions(
+    state: Weights, kept: list[tuple[Tensor | None, Tensor]], layers: list[int]
+) -> Weights:
+    found: Weights = {}
+    for layer in layers:
+        unit = kept[layer][1]
+        found |= {f"norms.{layer}.{name}": value for name, value in _below(state, f"norms.{layer}.").items()}
+        for name, value in _below(state, f"convolutions.{layer}.").items():  # (2U, …)
+            found[f"convolutions.{layer}.{name}"] = _chunks(value, 2, unit)
+        found |= _places(state, f"add.{layer}.place", unit, len(state[f"norms.{layer}.weight"]))
+    return found
+
+
+def _prune_recurrent(state: Weights, kept: list[tuple[Tensor | None, Tensor]], layers: list[int]) -> Weights:
+    found: Weights = {}
+    for layer in layers:
+        unit = kept[layer][1]
+        for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh"):
+            value = _chunks(state[f"gru.{name}_l{layer}"], 3, unit)  # (3U, …)
+            if name == "weight_hh":
+                value = value[:, unit]
+            elif name == "weight_ih" and layer:
+                value = value[:, kept[layer - 1][1]]
+            found[f"gru.{name}_l{layer}"] = value.contiguous()
+    width = state["gru.weight_ih_l0"].shape[1]
+    return found | _places(state, "add.place", kept[layers[-1]][1], width)
+
+
+def _places(state: Weights, name: str, unit: Tensor, width: int) -> Weights:
+    """Where the units that stay are added to the stream; nothing where all of its places are reached."""
+    before = state.get(name)
+    places = unit if before is None else before[unit]
+    return {} if len(places) == width else {name: places.clone()}
+
+
+def _chunks(value: Tensor, count: int, unit: Tensor) -> Tensor:
+    """Keep the units of each of `count` stacked parts: (count * U, …) -> (count * U', …)"""
+    parts = value.view(count, -1, *value.shape[1:])[:, unit]
+    return parts.reshape(-1, *value.shape[1:]).contiguous()
+
+
+def _below(state: Weights, prefix: str) -> Weights:
+    return {name[len(prefix) :]: value for name, value in state.items() if name.startswith(prefix)}
