@@ -11,8 +11,8 @@ from churn.models import ChurnScore, Tier, Trend
 from churn.selectors import churn_for, tier_cells
 from crm_agents.answers import as_of
 from crm_agents.conf import agent_settings
-from crm_agents.models import Agent, ScoreRow
-from crm_agents.recipes import Cell, Gate, Panel, Recipe, Text
+from crm_agents.models import Agent, ScoreRow, Subject
+from crm_agents.recipes import Answer, Cell, Gate, LabelTemplate, Panel, Recipe, Text
 from crm_agents.words import percent
 
 
@@ -27,6 +27,15 @@ class Churn(Recipe):
     panel_order = 10
     api_urlconf = "churn.api.urls"
     column: ClassVar[Text] = _("Risk")
+
+    label_sets = (
+        LabelTemplate(
+            name=_("Left or stayed"),
+            subject=Subject.CUSTOMER,
+            question=_("Has this customer left?"),
+            answers=(Answer("left", _("Has left"), scored=True), Answer("stayed", _("Is still with us"))),
+        ),
+    )
 
     def defaults(self) -> dict[str, Any]:
         overrides = {

@@ -55,6 +55,28 @@ class Cell:
     tone: str = "neutral"
 
 
+@dataclass(frozen=True)
+class Answer:
+    """One answer that annotators choose from: the stored word, and the words for people.
+
+    `scored` marks the answer whose probability the agent's score is.
+    """
+
+    value: str
+    text: Text
+    scored: bool = False
+
+
+@dataclass(frozen=True)
+class LabelTemplate:
+    """A question ready to be put to annotators; `subject` is one of `models.Subject`."""
+
+    name: Text
+    subject: str
+    question: Text
+    answers: tuple[Answer, ...]
+
+
 class Recipe:
     """One agent, declared. Subclasses set the class attributes and override what differs."""
 
@@ -65,6 +87,7 @@ class Recipe:
     score_model: ClassVar[type[ScoreRow]]
     panel_order: ClassVar[int] = 100
     column: ClassVar[Text] = ""  # heading of the agent's column in the list of customers; none where empty
+    label_sets: ClassVar[tuple[LabelTemplate, ...]] = ()  # what people may be asked besides the usual
     # Dotted path of a module whose `urlpatterns` join the REST API; a path, since recipes import no views.
     api_urlconf: ClassVar[str] = ""
 
