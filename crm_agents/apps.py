@@ -11,6 +11,8 @@ class CrmAgentsConfig(AppConfig):
     def ready(self) -> None:
         from crm_agents import checks  # noqa: F401  registers the system checks of the agents' settings
         from crm_agents.requirements import agent_requirements
-        from crm_data import readiness
+        from crm_agents.services.labelling.training import training_labels
+        from crm_data import labels, readiness
 
         readiness.register(agent_requirements)
+        labels.register(training_labels)

@@ -1,12 +1,10 @@
 """What people said of customers, for the snapshots. Rooms above register who tells it."""
 
-import datetime as dt
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-# Called with the tenant and the snapshot's watermark; yields rows in the order of `dataset.LABELS`,
-# none of them said after the watermark.
-Provider = Callable[[str, dt.datetime], Iterable[tuple[Any, ...]]]
+# Called with the tenant; yields rows of `dataset.LABELS` in any order.
+Provider = Callable[[str], Iterable[Mapping[str, Any]]]
 
 _providers: list[Provider] = []
 
@@ -17,6 +15,6 @@ def register(provider: Provider) -> None:
         _providers.append(provider)
 
 
-def said(tenant: str, watermark: dt.datetime) -> list[tuple[Any, ...]]:
+def said(tenant: str) -> list[Mapping[str, Any]]:
     """Return the rows of every provider."""
-    return [row for provider in _providers for row in provider(tenant, watermark)]
+    return [row for provider in _providers for row in provider(tenant)]

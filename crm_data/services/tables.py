@@ -2,11 +2,12 @@
 
 import datetime as dt
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import polars as pl
+from django.utils import timezone
 
 from crm_data import labels, reading
 from crm_data.services.sieve import Sieve
@@ -77,16 +78,28 @@ def write_market(source: Source, folder: Path) -> None:
 def write_labels(folder: Path, watermark: dt.datetime, sieve: Sieve) -> int:
     """Write labels.parquet where anybody said anything; return the number of labels.
 
-    What was said of a customer who is not in this snapshot (any more) is left out.
+    What was said after the watermark, or of a customer who is not in this snapshot (any more), is left out.
     """
-    rows = labels.said(sieve.suppressed.tenant, watermark)
+    rows = [_label(row) for row in labels.said(sieve.suppressed.tenant)]
     frame = pl.DataFrame(rows, schema=LABELS, orient="row").unique()
     present = pl.read_parquet(folder / "customers.parquet", columns=["customer"])["customer"]
-    frame = frame.filter((pl.col("customer") == "") | pl.col("customer").is_in(present.implode()))
+    frame = frame.filter(
+        pl.col("said_at") <= watermark,
+        (pl.col("customer") == "") | pl.col("customer").is_in(present.implode()),
+    )
     frame = sieve.without(frame, count=False)
     if len(frame):
         write_table(folder, "labels", frame, LABELS)
     return len(frame)
+
+
+def _label(row: Mapping[str, Any]) -> tuple[Any, ...]:
+    values = (row[name] for name in LABELS.names())
+    return tuple(_utc(value) if isinstance(value, dt.datetime) else value for value in values)
+
+
+def _utc(moment: dt.datetime) -> dt.datetime:
+    return (timezone.make_aware(moment) if timezone.is_naive(moment) else moment).astimezone(dt.UTC)
 
 
 def named_products(folder: Path) -> pl.Series:
