@@ -7,7 +7,7 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
 from crm_agents.missing import missing_entries
-from crm_agents.models import ACTIVE_STATES, Agent, Feedback, RunStatus, TrainingRun
+from crm_agents.models import ACTIVE_STATES, Agent, Feedback, Purpose, RunStatus
 
 Entry = dict[str, str]  # `code` for programs, `text` for people
 
@@ -28,7 +28,7 @@ def provenance(agent: Agent) -> dict[str, Any]:
 
 def why_nothing_is_live(agent: Agent) -> list[Entry]:
     """Return `code` and `text` of each sentence that explains why an agent has published no scores."""
-    run = TrainingRun.objects.filter(agent=agent).order_by("-created_at").first()
+    run = agent.runs.filter(purpose=Purpose.TRAIN).order_by("-created_at").first()
     if run is None:
         return [_entry("not_trained", _("This agent has not been trained yet."))]
     if run.status in ACTIVE_STATES:

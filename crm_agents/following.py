@@ -6,7 +6,7 @@ from typing import IO
 from django.utils.translation import gettext as _
 
 from crm_agents.missing import missing_sentences
-from crm_agents.models import RunStatus, ScoringRun, TrainingRun
+from crm_agents.models import Purpose, RunStatus, ScoringRun, TrainingRun
 from crm_agents.verdicts import verdict_sentences
 from crm_agents.words import joined
 
@@ -80,7 +80,7 @@ def _of_run(run: TrainingRun, waited: float) -> tuple[str, str]:
 
 
 def _ending(run: TrainingRun) -> str:
-    if run.status == RunStatus.SUCCEEDED:
+    if run.status == RunStatus.SUCCEEDED and run.purpose == Purpose.TRAIN:
         version = run.version
         return "\n".join(
             [f"{version}: {version.get_verdict_display()}", *verdict_sentences(version.verdict_reasons)]

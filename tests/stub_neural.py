@@ -4,6 +4,7 @@ Keeps the contract (files, exit statuses, SIGTERM, resume) in a fraction of a se
 variable CRM_STUB holds a JSON object that changes it:
 
 seconds     how long each step of training takes           epochs        how many steps
+values      metrics of a trial's epochs, by learning rate: {"0.01": [0.1, 0.2, 0.3]}
 model       a metric's value of the model on the test window
 outcome     "not_enough_data" or "failed"                   exit          exit status without an outcome
 kill        true: dies by SIGKILL at the first step         fail_shard    this shard's scoring fails
@@ -11,6 +12,7 @@ scores      score of every customer
 """
 
 import json
+import math
 import os
 import signal
 import sys
@@ -33,8 +35,8 @@ REASON = {"code": "popular", "customers": 3, "days": 28}
 def main(arguments: list[str]) -> int:
     die_with_parent()
     options = json.loads(os.environ.get("CRM_STUB", "{}"))
-    if arguments[0] == "train":
-        return train(Path(arguments[1]), options)
+    if arguments[0] in ENDINGS:
+        return train(arguments[0], Path(arguments[1]), options)
     return score(arguments, options)
 
 
@@ -51,7 +53,7 @@ def die_with_parent() -> None:
         sys.exit(1)
 
 
-def train(folder: Path, options: dict[str, Any]) -> int:
+def train(command: str, folder: Path, options: dict[str, Any]) -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     config = TrainingConfig.read(folder)
     say(f"training {config.agent}")
@@ -67,12 +69,24 @@ def train(folder: Path, options: dict[str, Any]) -> int:
         outcome = Outcome("failed", "The stub failed.") if failed else NOTHING
         outcome.write(folder)
         return 1 if failed else 0
-    take_steps(folder, options.get("epochs", 3), options.get("seconds", 0.0))
-    finish(folder, config, options)
+    epochs = options.get("epochs", 3)
+    values = trial_values(config, epochs, options) if command == "try" else []
+    take_steps(folder, epochs, options.get("seconds", 0.0), values)
+    ENDINGS[command](folder, config, options)
+    Outcome("succeeded").write(folder)
     return 0
 
 
-def take_steps(folder: Path, epochs: int, seconds: float) -> None:
+def trial_values(config: TrainingConfig, epochs: int, options: dict[str, Any]) -> list[float]:
+    """Return the metric after each epoch: best at a learning rate of 0.003, and a little better each time."""
+    told = options.get("values", {}).get(str(config.learning_rate))
+    if told is not None:
+        return list(told)
+    peak = 1 / (1 + abs(math.log10(config.learning_rate / 0.003)))
+    return [round(peak * (0.9 + 0.1 * epoch / epochs), 6) for epoch in range(1, epochs + 1)]
+
+
+def take_steps(folder: Path, epochs: int, seconds: float, values: list[float]) -> None:
     """Count up from where an earlier attempt stood; each number is written into `steps` once."""
     writer = ProgressWriter(folder, interval=0.0)
     steps = folder / "checkpoints" / "steps"
@@ -82,7 +96,8 @@ def take_steps(folder: Path, epochs: int, seconds: float) -> None:
         time.sleep(seconds)
         with steps.open("a") as file:
             file.write(f"{step} ")
-        writer.write("training", step, epochs, loss=1 / step)
+        measured = dict.fromkeys(("ndcg@10", "roc_auc"), values[step - 1]) if values else None
+        writer.write("training", step, epochs, loss=1 / step, metrics=measured)
     (folder / "steps").write_text(steps.read_text())
     writer.write("evaluating", 1, 1)
 
@@ -100,7 +115,28 @@ def finish(folder: Path, config: TrainingConfig, options: dict[str, Any]) -> Non
     config.write(staged)
     seal_artifact(staged)
     publish_folder(staged, folder / "artifact")
-    Outcome("succeeded").write(folder)
+
+
+def report_trial(folder: Path, config: TrainingConfig, options: dict[str, Any]) -> None:
+    epochs = options.get("epochs", 3)
+    best = max(trial_values(config, epochs, options))
+    validation = {"ndcg@10": best, "roc_auc": best}
+    report = {"metric": "ndcg@10", "value": best, "epochs": epochs, "validation": validation, "seconds": 0.1}
+    write_json(folder / "report.json", report)
+
+
+def report_range(folder: Path, config: TrainingConfig, options: dict[str, Any]) -> None:
+    points = [
+        [10**exponent, loss] for exponent, loss in ((-5, 0.7), (-4, 0.65), (-3, 0.4), (-2, 0.3), (-1, 2))
+    ]
+    write_json(folder / "report.json", {"points": points, "suggested": 0.001})
+
+
+def report_inspection(folder: Path, config: TrainingConfig, options: dict[str, Any]) -> None:
+    write_json(folder / "report.json", {"findings": []})
+
+
+ENDINGS = {"train": finish, "try": report_trial, "range": report_range, "inspect": report_inspection}
 
 
 def score(arguments: list[str], options: dict[str, Any]) -> int:

@@ -18,12 +18,12 @@ from crm_agents.admin.forms import StartForm
 from crm_agents.admin.readiness import readiness
 from crm_agents.admin.tools import agent_tools
 from crm_agents.admin.wording import gate_sentence
-from crm_agents.models import ACTIVE_STATES, Agent, RunStatus, ScoringRun, TrainingRun
+from crm_agents.models import Agent, Purpose, RunStatus, ScoringRun, TrainingRun
 from crm_agents.recipes import Recipe, get_recipe
 from crm_agents.selectors import scoring_before
 from crm_agents.services.agents import ensure_agents
 from crm_agents.services.publishing import NothingToRollBackTo, roll_back
-from crm_agents.services.runs import RunAlreadyActive, planned_config, start_run
+from crm_agents.services.runs import RunAlreadyActive, active_run, planned_config, start_run
 from crm_agents.services.scoring import NothingToScore, ScoringAlreadyActive, start_scoring
 from crm_agents.words import number
 from crm_data.clock import local
@@ -47,7 +47,8 @@ class AgentAdmin(RecordAdmin):
         return ["tenant"] if len(list(get_source().tenants())) > 1 else []
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Agent]:
-        newest = TrainingRun.objects.filter(agent=OuterRef("pk")).order_by("-created_at")
+        trainings = TrainingRun.objects.filter(agent=OuterRef("pk"), purpose=Purpose.TRAIN)
+        newest = trainings.order_by("-created_at")
         found: QuerySet[Agent] = super().get_queryset(request)
         return found.annotate(last_status=Subquery(newest.values("status")[:1]))
 
@@ -223,7 +224,8 @@ class AgentAdmin(RecordAdmin):
         }
 
     def _history(self, agent: Agent) -> dict[str, Any]:
-        runs = agent.runs.select_related("started_by", "version").defer("log_tail")[:SHOWN]
+        trainings = agent.runs.filter(purpose=Purpose.TRAIN)
+        runs = trainings.select_related("started_by", "version").defer("log_tail")[:SHOWN]
         versions = agent.versions.all()[:SHOWN]
         scoring, newest = agent.live_scoring, agent.scorings.first()
         failed = newest if newest and newest.status == RunStatus.FAILED else None
@@ -235,14 +237,15 @@ class AgentAdmin(RecordAdmin):
             "scoring_url": self.url_of(scoring) if scoring else "",
             "runs": [(run, self.url_of(run), status_badge(run)) for run in runs],
             "versions": [(version, self.url_of(version), verdict_badge(version)) for version in versions],
-            "runs_url": f"{self.url('crm_agents_trainingrun_changelist')}?agent__id__exact={agent.pk}",
+            "runs_url": f"{self.url('crm_agents_trainingrun_changelist')}?agent__id__exact={agent.pk}"
+            f"&purpose__exact={Purpose.TRAIN.value}",
             "versions_url": f"{self.url('crm_agents_modelversion_changelist')}?agent__id__exact={agent.pk}",
         }
 
     def _buttons(self, request: HttpRequest, agent: Agent) -> dict[str, Any]:
         """URLs of what the user may do now; a missing one hides its button."""
         known = _recipe(agent) is not None
-        active = agent.runs.filter(status__in=ACTIVE_STATES).first()
+        active = active_run(agent)
         may_run = known and request.user.has_perm(MANAGE_RUNS)
         live = agent.live_version_id is not None
         before = scoring_before(agent) if request.user.has_perm(PROMOTE) else None

@@ -17,6 +17,7 @@ TONES: dict[str, str] = {
     RunStatus.SUCCEEDED: "good",
     RunStatus.NOT_ENOUGH_DATA: "warn",
     RunStatus.FAILED: "bad",
+    RunStatus.PRUNED: "neutral",
 }
 
 

@@ -18,9 +18,10 @@ from django.utils.translation import gettext_lazy
 from crm_agents.admin.badges import status_badge, verdict_badge
 from crm_agents.admin.base import RecordAdmin, require
 from crm_agents.admin.progress import run_progress, time_taken
+from crm_agents.admin.run_reports import run_report
 from crm_agents.folders import run_folder
 from crm_agents.missing import missing_sentences
-from crm_agents.models import ModelVersion, TrainingRun
+from crm_agents.models import ModelVersion, Purpose, TrainingRun
 from crm_agents.services.runs import cancel_run
 
 MANAGE_RUNS = "crm_agents.manage_runs"
@@ -28,14 +29,14 @@ MANAGE_RUNS = "crm_agents.manage_runs"
 
 class TrainingRunAdmin(RecordAdmin):
     viewing = ("crm_agents.view_scores", MANAGE_RUNS)
-    list_display = ("started", "agent", "state", "took", "started_by")
+    list_display = ("started", "agent", "purpose", "state", "took", "started_by")
     list_display_links = ("started",)
-    list_filter = ("status", "agent", "created_at")
+    list_filter = ("purpose", "status", "agent", "created_at")
     list_select_related = ("agent", "started_by")
     search_fields = ("=id", "agent__name", "agent__tenant", "started_by__username", "error")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[TrainingRun]:
-        found: QuerySet[TrainingRun] = super().get_queryset(request).select_related("agent")
+        found: QuerySet[TrainingRun] = super().get_queryset(request).select_related("agent", "sweep__agent")
         return found
 
     def get_urls(self) -> list[URLPattern]:
@@ -58,6 +59,12 @@ class TrainingRunAdmin(RecordAdmin):
     def took(self, run: TrainingRun) -> str:
         return time_taken(run)
 
+    def heading(self, run: TrainingRun) -> str:
+        if run.purpose == Purpose.TRAIN:
+            return _("Run of %s") % run.agent
+        purpose = run.get_purpose_display().capitalize()
+        return _("%(purpose)s of %(agent)s") % {"purpose": purpose, "agent": run.agent}
+
     def change_view(
         self,
         request: HttpRequest,
@@ -73,8 +80,9 @@ class TrainingRunAdmin(RecordAdmin):
         return self.page(
             request,
             "crm_agents/run.html",
-            title=_("Run of %s") % run.agent,
+            title=self.heading(run),
             run=run,
+            report=run_report(self, request, run),
             progress=run_progress(run, run_folder(run)),
             status=status_badge(run),
             missing=missing_sentences(run.missing),
@@ -107,9 +115,11 @@ class TrainingRunAdmin(RecordAdmin):
             request,
             "crm_agents/confirm.html",
             title=_("Cancel this run?"),
-            crumbs=[(_("Run of %s") % run.agent, self.url_of(run))],
+            crumbs=[(self.heading(run), self.url_of(run))],
             consequences=[
-                _("The worker stops it and makes no version of it."),
+                _("The worker stops it and makes no version of it.")
+                if run.purpose == Purpose.TRAIN
+                else _("The worker stops it, and what it has found so far is not kept."),
                 _("What readers see stays as it is."),
             ],
             button=_("Cancel the run"),

@@ -10,7 +10,7 @@ from rest_framework.response import Response
 from crm_agents.api.base import ApiView
 from crm_agents.api.permissions import VIEW_SCORES
 from crm_agents.api.schema import describe
-from crm_agents.models import ACTIVE_STATES, Agent, ScoringRun, TrainingRun
+from crm_agents.models import ACTIVE_STATES, Agent, Purpose, ScoringRun, TrainingRun
 from crm_agents.recipes import get_recipe
 from crm_agents.services.agents import ensure_agents
 
@@ -101,8 +101,9 @@ def _answers(view: ApiView, agents: list[Agent]) -> list[dict[str, Any]]:
 
 def _active_runs(agents: list[Agent]) -> dict[int, list[Any]]:
     active: dict[int, list[Any]] = {}
-    for model in (TrainingRun, ScoringRun):
-        rows = model._default_manager.filter(agent__in=agents, status__in=ACTIVE_STATES)
+    trainings = TrainingRun.objects.filter(purpose=Purpose.TRAIN)
+    for runs in (trainings, ScoringRun.objects.all()):
+        rows = runs.filter(agent__in=agents, status__in=ACTIVE_STATES)
         for agent, run in rows.values_list("agent_id", "pk"):
             active.setdefault(agent, []).append(run)
     return active

@@ -7,7 +7,7 @@ from rest_framework import serializers
 
 from crm_agents.api.serializers import MissingSerializer
 from crm_agents.missing import missing_entries
-from crm_agents.models import RunStatus, ScoringRun, TrainingRun
+from crm_agents.models import Purpose, RunStatus, ScoringRun, TrainingRun
 
 if TYPE_CHECKING:
     from crm_agents.api.base import ApiView
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 RUN_EXAMPLE = {
     "id": "4f0d8b8e-5f0e-4a53-9c39-0f4b3f1f2a11",
     "kind": "training",
+    "purpose": "train",
     "agent": "churn",
     "status": "queued",
     "status_label": "queued",
@@ -25,6 +26,8 @@ RUN_EXAMPLE = {
     "notice": "",
     "error": "",
     "attempts": 0,
+    "config": {},
+    "report": {},
     "started_by": "manager",
     "version": None,
     "created_at": "2026-03-02T10:15:00Z",
@@ -51,6 +54,7 @@ class RunSerializer(serializers.Serializer[Any]):
 
     id = serializers.UUIDField()
     kind = serializers.SerializerMethodField()
+    purpose = serializers.SerializerMethodField()
     agent = serializers.CharField(source="agent.name")
     status = serializers.ChoiceField(RunStatus.choices)
     status_label = serializers.CharField(source="get_status_display")
@@ -61,6 +65,8 @@ class RunSerializer(serializers.Serializer[Any]):
     notice = serializers.SerializerMethodField()
     error = serializers.CharField(allow_blank=True)
     attempts = serializers.IntegerField()
+    config = serializers.SerializerMethodField()
+    report = serializers.SerializerMethodField()
     started_by = serializers.SerializerMethodField()
     version = serializers.SerializerMethodField()
     created_at = serializers.DateTimeField()
@@ -71,6 +77,21 @@ class RunSerializer(serializers.Serializer[Any]):
     @extend_schema_field(serializers.ChoiceField(["training", "scoring"]))
     def get_kind(self, run: Run) -> str:
         return "training" if isinstance(run, TrainingRun) else "scoring"
+
+    @extend_schema_field(serializers.ChoiceField(Purpose.choices, allow_null=True))
+    def get_purpose(self, run: Run) -> str | None:
+        """What a training run is for: a version, or what prepares one; null for a scoring run."""
+        return run.purpose if isinstance(run, TrainingRun) else None
+
+    @extend_schema_field(serializers.DictField(child=serializers.JSONField()))
+    def get_config(self, run: Run) -> dict[str, Any]:
+        """The settings asked for, where they differ from the agent's own."""
+        return run.config if isinstance(run, TrainingRun) else {}
+
+    @extend_schema_field(serializers.DictField(child=serializers.JSONField()))
+    def get_report(self, run: Run) -> dict[str, Any]:
+        """What a run found that makes no version: a trial, a range test, a data check."""
+        return run.report if isinstance(run, TrainingRun) else {}
 
     @extend_schema_field(ProgressSerializer(allow_null=True))
     def get_progress(self, run: Run) -> dict[str, Any] | None:

@@ -18,7 +18,7 @@ from crm_agents.api.problems import conflict, refused
 from crm_agents.api.run_answers import RUN_EXAMPLE, Run, RunSerializer, written
 from crm_agents.api.schema import ACCEPTED_HEADERS, IDEMPOTENCY_KEY, answered, describe, sent
 from crm_agents.api.validation import JSONObjectField, StrictSerializer
-from crm_agents.models import RunStatus, ScoringRun, TrainingRun
+from crm_agents.models import Purpose, RunStatus, ScoringRun, TrainingRun
 from crm_agents.services.runs import RunAlreadyActive, cancel_run, start_run
 from crm_agents.services.scoring import (
     NothingToScore,
@@ -34,6 +34,7 @@ SCOPES = {"GET": "crm_agents.read", "POST": "crm_agents.runs"}
 
 class RunsQuery(PageQuery):
     status = serializers.ChoiceField(RunStatus.choices, default="")
+    purpose = serializers.ChoiceField(Purpose.choices, default=Purpose.TRAIN)
 
 
 class RunInput(StrictSerializer):
@@ -71,13 +72,14 @@ class RunListView(ApiView):
     tag = "runs"
 
     @describe(
-        "Training runs of an agent, newest first",
+        "Runs of an agent, newest first: trainings, or those of another purpose",
         parameters=[RunsQuery],
         responses={200: RunSerializer(many=True)},
     )
     def get(self, request: Request, name: str) -> Response:
         query = self.query(RunsQuery)
-        runs = self.agent(name).runs.select_related("agent", "started_by", "version")
+        runs = self.agent(name).runs.select_related("agent", "started_by", "version").defer("log_tail")
+        runs = runs.filter(purpose=query["purpose"])
         if query["status"]:
             runs = runs.filter(status=query["status"])
         return self.page(runs, RunSerializer, query=query, ordering=("-created_at", "pk"))
@@ -164,7 +166,7 @@ class CancelView(ApiView):
         if isinstance(run, TrainingRun):
             cancel_run(run, user=request.user)
         else:
-            cancel_scorings(run.agent, user=request.user)
+            cancel_scorings(run.agent, user=request.user, shadow=run.shadow)
         return accepted(self, _run(self, run_id))
 
 

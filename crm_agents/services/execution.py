@@ -1,4 +1,4 @@
-"""A training run in the worker: snapshot, supervised trainer, gated version. Any step may be repeated."""
+"""A run in the worker: snapshot, supervised trainer, gated version or report. Any step may be repeated."""
 
 import shutil
 from dataclasses import asdict
@@ -11,7 +11,7 @@ from django.db import close_old_connections
 
 from crm_agents.folders import run_folder
 from crm_agents.jsonable import storable
-from crm_agents.models import RunStatus, TrainingRun
+from crm_agents.models import Purpose, RunStatus, TrainingRun
 from crm_agents.services.keeping import Keeper
 from crm_agents.services.leases import Lease, claim
 from crm_agents.services.runs import planned_config
@@ -22,6 +22,7 @@ from crm_data.conf import setting
 from crm_data.selectors import snapshot_folder
 from crm_data.services.snapshots import build_snapshot
 from handoff.errors import NotEnoughData
+from handoff.files import read_json
 from handoff.progress import Outcome, Phase, Progress, ProgressReader
 
 STATUS_OF: dict[Phase, RunStatus] = {
@@ -29,6 +30,13 @@ STATUS_OF: dict[Phase, RunStatus] = {
     "pretraining": RunStatus.TRAINING,
     "training": RunStatus.TRAINING,
     "evaluating": RunStatus.EVALUATING,
+}
+# What `python -m neural` does for each purpose.
+COMMAND_OF: dict[str, str] = {
+    Purpose.TRAIN: "train",
+    Purpose.TRIAL: "try",
+    Purpose.RANGE_TEST: "range",
+    Purpose.INSPECT: "inspect",
 }
 LOG = "trainer.log"
 
@@ -39,7 +47,7 @@ def execute_run(run_id: UUID | str) -> None:
     if lease is None:
         return
     run = TrainingRun.objects.select_related("agent", "snapshot", "started_by").get(pk=run_id)
-    settle(lease, partial(_train, run, lease), partial(_fail, run, lease))
+    settle(lease, partial(_work, run, lease), partial(_fail, run, lease))
     tidy_run_folder(run)
 
 
@@ -51,18 +59,28 @@ def tidy_run_folder(run: TrainingRun) -> None:
             shutil.rmtree(run_folder(run) / leftover, ignore_errors=True)
 
 
-def _train(run: TrainingRun, lease: Lease, keeper: Keeper) -> None:
+def _work(run: TrainingRun, lease: Lease, keeper: Keeper) -> None:
     folder = run_folder(run)
     folder.mkdir(parents=True, exist_ok=True)
     with locked(folder, patience=setting("LEASE_SECONDS")):
         _prepare(run, lease, keeper, folder)
-        outcome = Outcome.read(folder) or _supervise(folder, keeper)
+        outcome = Outcome.read(folder) or _supervise(run, folder, keeper)
         if outcome.status == "not_enough_data":
             raise NotEnoughData(list(outcome.missing))
         if outcome.status == "failed":
             raise ChildFailed(outcome.message)
         keeper.check()
-        keep_version(run, lease, folder, log_tail=tail(folder / LOG))
+        _keep(run, lease, folder)
+
+
+def _keep(run: TrainingRun, lease: Lease, folder: Path) -> None:
+    """Finish a run whose trainer succeeded: with a version, or with the report of a run that makes none."""
+    log_tail = tail(folder / LOG)
+    if run.purpose == Purpose.TRAIN:
+        keep_version(run, lease, folder, log_tail=log_tail)
+    else:
+        report = storable(read_json(folder / "report.json"))
+        lease.finish(RunStatus.SUCCEEDED, report=report, log_tail=log_tail)
 
 
 def _prepare(run: TrainingRun, lease: Lease, keeper: Keeper, folder: Path) -> None:
@@ -79,7 +97,7 @@ def _prepare(run: TrainingRun, lease: Lease, keeper: Keeper, folder: Path) -> No
         planned_config(run.agent, run.config, snapshot_folder(run.snapshot)).write(folder)
 
 
-def _supervise(folder: Path, keeper: Keeper) -> Outcome:
+def _supervise(run: TrainingRun, folder: Path, keeper: Keeper) -> Outcome:
     """Run the trainer to its end and return its outcome, in words where it left none."""
     reader = ProgressReader(folder)
     reader.skip_to_end()
@@ -91,7 +109,7 @@ def _supervise(folder: Path, keeper: Keeper) -> Outcome:
         if lines:
             keeper.note(**_news(lines[-1]), log_tail=tail(log))
 
-    code = run_child(["train", str(folder)], log=log, watch=watch)
+    code = run_child([COMMAND_OF[run.purpose], str(folder)], log=log, watch=watch)
     close_old_connections()  # idle while the trainer worked, for hours perhaps
     keeper.flush()
     return Outcome.read(folder) or Outcome("failed", explain_exit(code, tail(log)))

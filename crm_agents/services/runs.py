@@ -8,9 +8,10 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from crm_agents.models import ACTIVE_STATES, Agent, RunStatus, TrainingRun
+from crm_agents.models import ACTIVE_STATES, Agent, Purpose, RunStatus, TrainingRun
 from crm_agents.recipes import get_recipe, training_config
 from crm_agents.services import audit
+from crm_agents.services.starting import start_folder
 from crm_agents.services.waking import wake
 from crm_data.clock import minute
 from crm_data.conf import setting
@@ -21,7 +22,7 @@ RESERVED = ("agent", "task", "dataset")
 
 
 class RunAlreadyActive(Exception):
-    """The agent has a run that is not finished; it is `run`."""
+    """The agent has a run of the same purpose that is not finished; it is `run`."""
 
     def __init__(self, run: TrainingRun) -> None:
         super().__init__(
@@ -37,8 +38,9 @@ def start_run(
     user: audit.Actor = None,
     config: Mapping[str, Any] | None = None,
     publish: bool = True,
+    purpose: Purpose = Purpose.TRAIN,
 ) -> TrainingRun:
-    """Store a queued run and wake a worker up once the row is committed.
+    """Store a queued run and wake a worker up once the row is committed. Trials: see services/tuning.
 
     A queue that cannot be reached is noted in `run.notice`; the sweeper wakes the run later. Raises
     RunAlreadyActive, and HandoffError for a bad configuration.
@@ -48,16 +50,26 @@ def start_run(
     try:
         with transaction.atomic():
             run = TrainingRun.objects.create(
-                agent=agent, config=overrides, publish=publish, started_by=audit.known(user)
+                agent=agent,
+                purpose=purpose,
+                config=overrides,
+                publish=publish and purpose == Purpose.TRAIN,
+                started_by=audit.known(user),
             )
-            audit.record(agent, "run.started", run.pk, user=user, detail={"config": overrides})
+            other = {} if purpose == Purpose.TRAIN else {"purpose": purpose.value}
+            audit.record(agent, "run.started", run.pk, user=user, detail={"config": overrides, **other})
             wake([run])
     except IntegrityError as error:
-        active = TrainingRun.objects.filter(agent=agent, status__in=ACTIVE_STATES).first()
+        active = active_run(agent, purpose)
         if active is None:
             raise
         raise RunAlreadyActive(active) from error
     return run
+
+
+def active_run(agent: Agent, purpose: Purpose = Purpose.TRAIN) -> TrainingRun | None:
+    """Return the agent's unfinished run of a purpose that allows one at a time."""
+    return agent.runs.filter(purpose=purpose, status__in=ACTIVE_STATES).first()
 
 
 def cancel_run(run: TrainingRun, *, user: audit.Actor = None) -> None:
@@ -85,4 +97,5 @@ def planned_config(agent: Agent, overrides: Mapping[str, Any], dataset: Path | s
     recipe = get_recipe(agent.name)
     values = {"threads": setting("THREADS"), **recipe.defaults(), **agent.config, **overrides}
     values["baselines"] = list(dict.fromkeys([*values.get("baselines", ()), *recipe.gate.baselines]))
+    values["start"] = start_folder(agent, str(values.get("start", "")))
     return training_config(recipe, **values, dataset=str(dataset))

@@ -16,6 +16,7 @@ from crm_agents.services import audit
 from crm_agents.services.gate import Judgement, judge
 from crm_agents.services.leases import Lease
 from crm_agents.services.scoring import fail_to_start, start_scoring
+from crm_agents.services.starting import find_start
 from handoff.artifact import check_artifact
 from handoff.errors import HandoffError
 from handoff.files import publish_folder, read_json, sha256_of
@@ -40,6 +41,14 @@ def keep_version(run: TrainingRun, lease: Lease, folder: Path, *, log_tail: str)
         if judgement.passed and run.publish:
             _score(agent, version, run)
     return version
+
+
+def _parent(agent: Agent, run: TrainingRun) -> ModelVersion | None:
+    """Return the version that the run started from, where it is still there."""
+    try:
+        return find_start(agent, str({**agent.config, **run.config}.get("start", "")))
+    except HandoffError:
+        return None
 
 
 def _score(agent: Agent, version: ModelVersion, run: TrainingRun) -> None:
@@ -78,6 +87,7 @@ def _create(
         evaluation=evaluation,
         verdict=Verdict.PASSED if judgement.passed else Verdict.FAILED,
         verdict_reasons=judgement.reasons,
+        parent=_parent(agent, run),
     )
     detail = {"verdict": version.verdict, "reasons": version.verdict_reasons}
     audit.record(agent, "version.created", version, user=run.started_by, detail=detail)

@@ -3,7 +3,7 @@
 import platform
 from typing import Any
 
-from crm_agents.models import Agent, ScoringRun, TrainingRun
+from crm_agents.models import Agent, Purpose, ScoringRun, TrainingRun
 from crm_agents.recipes import get_recipe
 from crm_agents.verdicts import comparison_entries
 from crm_data.models import Customer, ImportBatch, Interaction, MarketIndicator, Product, Snapshot
@@ -40,7 +40,7 @@ def summary(
 def agent_summary(agent: Agent, seen: View) -> dict[str, Any]:
     """Return how an agent's newest run ended: its state, gate table and published scores."""
     agent.refresh_from_db()
-    run = TrainingRun.objects.filter(agent=agent).first()
+    run = agent.runs.filter(purpose=Purpose.TRAIN).first()
     version = getattr(run, "version", None)
     evaluation = version.evaluation if version is not None else {}
     return {

@@ -31,6 +31,7 @@ def test_a_start_is_accepted_and_names_the_run(
     assert answer.json() == {
         "id": str(run.pk),
         "kind": "training",
+        "purpose": "train",
         "agent": "churn",
         "status": "queued",
         "status_label": "queued",
@@ -41,6 +42,8 @@ def test_a_start_is_accepted_and_names_the_run(
         "notice": "",
         "error": "",
         "attempts": 0,
+        "config": {"epochs": 2},
+        "report": {},
         "started_by": "manager",
         "version": None,
         "created_at": run.created_at.isoformat().replace("+00:00", "Z"),

@@ -7,7 +7,7 @@ from django.core.management import CommandError, call_command
 
 from churn.models import ChurnScore
 from crm_agents.following import bar, follow
-from crm_agents.management.commands.agent import assignment
+from crm_agents.management.settings import assignment
 from crm_agents.models import Agent, AuditEntry, Feedback, ModelVersion, RunStatus, ScoringRun, TrainingRun
 from crm_agents.services.execution import execute_run
 from crm_agents.services.runs import start_run
@@ -83,10 +83,10 @@ def test_a_failed_gate_asks_for_a_reason(agent: Agent) -> None:
     )
 
 
-def test_sweeping_by_hand(agent: Agent, woken: list[str]) -> None:
+def test_healing_by_hand(agent: Agent, woken: list[str]) -> None:
     TrainingRun.objects.create(agent=agent)
 
-    assert agent_command("sweep") == "1 rows healed.\n"
+    assert agent_command("heal") == "1 rows healed.\n"
 
 
 def test_assignments_are_json_or_text() -> None:
@@ -155,7 +155,7 @@ def test_waiting_for_a_run_that_fails_is_an_error(
         run.status = RunStatus.FAILED
         return run
 
-    monkeypatch.setattr("crm_agents.management.commands.agent.follow", fail)
+    monkeypatch.setattr("crm_agents.management.actions.train.follow", fail)
     with pytest.raises(CommandError, match=r"The run did not succeed\."):
         agent_command("train", "recommender", "--wait")
 

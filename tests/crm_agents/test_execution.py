@@ -7,7 +7,7 @@ import pytest
 from django.utils import timezone
 
 from crm_agents.folders import artifact_folder, artifact_root, run_folder
-from crm_agents.models import Agent, AuditEntry, ModelVersion, RunStatus, ScoringRun, TrainingRun
+from crm_agents.models import Agent, AuditEntry, ModelVersion, Purpose, RunStatus, ScoringRun, TrainingRun
 from crm_agents.services import execution, versions
 from crm_agents.services.execution import execute_run
 from crm_agents.services.runs import cancel_run, start_run
@@ -310,3 +310,25 @@ def test_a_full_disk_is_named(run: TrainingRun, monkeypatch: pytest.MonkeyPatch)
     assert run.error == (
         "The disk is full ([Errno 28] No space left on device: 'artifact'). Free some space and start again."
     )
+
+
+@pytest.mark.parametrize(
+    ("purpose", "found"),
+    [
+        (Purpose.RANGE_TEST, {"suggested": 0.001}),
+        (Purpose.INSPECT, {"findings": []}),
+    ],
+)
+def test_a_run_of_another_purpose_keeps_its_report_and_makes_no_version(
+    agent: Agent, shop: None, woken: list[str], stub: Stub, purpose: Purpose, found: dict[str, Any]
+) -> None:
+    training = start_run(agent)
+    other = start_run(agent, purpose=purpose)
+    execute_run(other.pk)
+
+    other.refresh_from_db()
+    assert (other.status, other.publish) == (RunStatus.SUCCEEDED, False)
+    assert {name: other.report[name] for name in found} == found
+    assert (ModelVersion.objects.count(), ScoringRun.objects.count()) == (0, 0)
+    training.refresh_from_db()
+    assert training.status == RunStatus.QUEUED
