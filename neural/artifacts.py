@@ -14,6 +14,7 @@ from handoff.config import TrainingConfig
 from handoff.dataset import Dataset
 from handoff.files import publish_folder, read_json, write_json
 from neural.calibration import Calibration
+from neural.compression.storage import Weights, pack, unpack
 from neural.data.attributes import NumberScale
 from neural.data.vocabulary import read_vocabulary
 from neural.data.world import World, scoring_world
@@ -21,6 +22,9 @@ from neural.encoder import Shape
 from neural.model import Model
 from neural.tasks import find_task
 from neural.tasks.base import Task
+
+
+WEIGHTS = "weights.safetensors"
 
 
 @dataclass(frozen=True)
@@ -47,8 +51,7 @@ def write_artifact(
     shutil.rmtree(temporary, ignore_errors=True)
     temporary.mkdir(parents=True)
     world = task.world
-    weights = {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}
-    save_file(weights, temporary / "weights.safetensors")
+    save_file(pack(model.state_dict(), world.config.export), temporary / WEIGHTS)
     world.config.write(temporary)
     world.vocabulary.write(temporary)
     write_json(
@@ -88,10 +91,15 @@ def open_artifact(
     task = task_class(world, raw["learnt"])
     shape = Shape(**raw["shape"])
     model = Model(shape, task.head(shape), world.vocabulary)
-    model.load_state_dict(load_file(folder / "weights.safetensors"))
+    model.load_state_dict(read_weights(folder))
     torch.set_num_threads(config.threads)
     model.to(choose_device(config.device)).eval()
     return Opened(task, model, read_json(folder / "calibration.json"), raw["windows"])
+
+
+def read_weights(folder: Path) -> Weights:
+    """Return an artifact's weights in float32, however they are stored."""
+    return unpack(load_file(folder / WEIGHTS))
 
 
 def choose_device(name: str) -> torch.device:

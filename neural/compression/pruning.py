@@ -11,14 +11,13 @@ Shapes: D width, H heads, W width of a head, U units of a layer.
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from handoff.errors import HandoffError
 from neural.encoder import Encoder, Shape
-from neural.model import Model
 
 Weights = dict[str, Tensor]
+Kept = tuple[Tensor | None, Tensor]  # indices of one layer's heads, where it has any, and units
 
 
 @dataclass(frozen=True)
@@ -59,46 +58,47 @@ def check_cut(shape: Shape, cut: Cut) -> None:
         )
 
 
-def measure_worth(model: Model, losses: Iterable[Tensor]) -> list[Worth]:
+def measure_worth(encoder: Encoder, losses: Iterable[Tensor]) -> list[Worth]:
     """Estimate what each layer's parts are worth from the losses of some batches.
 
-    `losses` are made one after the other with the model's present weights, each with its graph.
+    `losses` are made one after the other with the encoder's present weights, each with its graph.
     """
     total: list[Worth] | None = None
     for loss in losses:
-        model.zero_grad(set_to_none=True)
+        encoder.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
-        found = _worth(model.encoder)
+        found = _worth(encoder)
         total = found if total is None else [_sum(a, b) for a, b in zip(total, found, strict=True)]
-    model.zero_grad(set_to_none=True)
+    encoder.zero_grad(set_to_none=True)
     if total is None:
         raise HandoffError("There is no training batch to measure what may be pruned.")
     return total
 
 
-def prune(model: Model, worth: list[Worth], cut: Cut) -> None:
-    """Replace the model's encoder by a smaller one with the most useful parts of its weights."""
-    shape = model.encoder.shape
+def prune(encoder: Encoder, worth: list[Worth], cut: Cut) -> Encoder:
+    """Return a smaller encoder with the most useful parts of this one's weights."""
+    shape = encoder.shape
     check_cut(shape, cut)
     kept = [_kept(part, cut) for part in worth]
     layers = _kept_layers(shape, worth, cut.layers)
-    smaller = replace(
-        shape,
-        layers=len(layers),
-        heads=len(kept[0][0]) if kept[0][0] is not None else shape.heads,
-        head_width=shape.head_width or shape.width // shape.heads,
-        units=len(kept[0][1]),
+    heads, units = kept[0]
+    smaller = Encoder(
+        replace(
+            shape,
+            layers=len(layers),
+            heads=shape.heads if heads is None else len(heads),
+            head_width=shape.head_width or shape.width // shape.heads,
+            units=len(units),
+        )
     )
-    backbone = _prune_backbone(model.encoder.backbone, shape, kept, layers)
-    others = {
-        name: value for name, value in model.encoder.state_dict().items() if not name.startswith("backbone.")
-    }
-    encoder = Encoder(smaller)
-    encoder.load_state_dict({**others, **{f"backbone.{name}": value for name, value in backbone.items()}})
-    model.encoder = encoder.to(model.row.device)
+    own = encoder.backbone.state_dict()
+    backbone = PRUNERS[shape.backbone](own, shape, kept, layers)
+    others = {name: value for name, value in encoder.state_dict().items() if not name.startswith("backbone.")}
+    smaller.load_state_dict({**others, **{f"backbone.{name}": value for name, value in backbone.items()}})
+    return smaller.to(others["numbers.weight"].device)
 
 
-def _kept(worth: Worth, cut: Cut) -> tuple[Tensor | None, Tensor]:
+def _kept(worth: Worth, cut: Cut) -> Kept:
     """Indices of the heads and of the units of one layer that stay, in their order."""
     heads = None if worth.heads is None else _best(worth.heads, cut.heads)
     return heads, _best(worth.units, cut.units)
@@ -161,29 +161,15 @@ def _sum(a: Worth, b: Worth) -> Worth:
     return Worth(heads, a.units + b.units)
 
 
-def _prune_backbone(
-    backbone: nn.Module, shape: Shape, kept: list[tuple[Tensor | None, Tensor]], layers: list[int]
-) -> Weights:
-    """Return the smaller backbone's weights under its own names."""
-    state = backbone.state_dict()
-    if shape.backbone == "transformer":
-        return _prune_transformer(state, shape.heads, kept, layers)
-    if shape.backbone == "cnn":
-        return _prune_convolutions(state, kept, layers)
-    return _prune_recurrent(state, kept, layers)
-
-
-def _prune_transformer(
-    state: Weights, heads: int, kept: list[tuple[Tensor | None, Tensor]], layers: list[int]
-) -> Weights:
+def _prune_transformer(state: Weights, shape: Shape, kept: list[Kept], layers: list[int]) -> Weights:
     found = {"place": state["place"]}
     for number, layer in enumerate(layers):
         head, unit = kept[layer]
         for name, value in _below(state, f"blocks.{layer}.").items():
             if head is not None and name == "qkv.weight":  # (3 * H * W, D)
-                value = value.view(3, heads, -1, value.shape[1])[:, head].reshape(-1, value.shape[1])
+                value = value.view(3, shape.heads, -1, shape.width)[:, head].reshape(-1, shape.width)
             elif head is not None and name == "out.weight":  # (D, H * W)
-                value = value.view(len(value), heads, -1)[:, head].reshape(len(value), -1)
+                value = value.view(shape.width, shape.heads, -1)[:, head].reshape(shape.width, -1)
             elif name in ("gate.weight", "gate.bias"):  # (2U, …)
                 value = _chunks(value, 2, unit)
             elif name == "down.weight":  # (D, U)
@@ -192,20 +178,18 @@ def _prune_transformer(
     return found
 
 
-def _prune_convolutions(
-    state: Weights, kept: list[tuple[Tensor | None, Tensor]], layers: list[int]
-) -> Weights:
+def _prune_convolutions(state: Weights, shape: Shape, kept: list[Kept], layers: list[int]) -> Weights:
     found: Weights = {}
     for layer in layers:
         unit = kept[layer][1]
         found |= {f"norms.{layer}.{name}": value for name, value in _below(state, f"norms.{layer}.").items()}
         for name, value in _below(state, f"convolutions.{layer}.").items():  # (2U, …)
             found[f"convolutions.{layer}.{name}"] = _chunks(value, 2, unit)
-        found |= _places(state, f"add.{layer}.place", unit, len(state[f"norms.{layer}.weight"]))
+        found |= _places(state, f"add.{layer}.place", unit, shape.width)
     return found
 
 
-def _prune_recurrent(state: Weights, kept: list[tuple[Tensor | None, Tensor]], layers: list[int]) -> Weights:
+def _prune_recurrent(state: Weights, shape: Shape, kept: list[Kept], layers: list[int]) -> Weights:
     found: Weights = {}
     for layer in layers:
         unit = kept[layer][1]
@@ -216,8 +200,7 @@ def _prune_recurrent(state: Weights, kept: list[tuple[Tensor | None, Tensor]], l
             elif name == "weight_ih" and layer:
                 value = value[:, kept[layer - 1][1]]
             found[f"gru.{name}_l{layer}"] = value.contiguous()
-    width = state["gru.weight_ih_l0"].shape[1]
-    return found | _places(state, "add.place", kept[layers[-1]][1], width)
+    return found | _places(state, "add.place", kept[layers[-1]][1], shape.width)
 
 
 def _places(state: Weights, name: str, unit: Tensor, width: int) -> Weights:
@@ -235,3 +218,6 @@ def _chunks(value: Tensor, count: int, unit: Tensor) -> Tensor:
 
 def _below(state: Weights, prefix: str) -> Weights:
     return {name[len(prefix) :]: value for name, value in state.items() if name.startswith(prefix)}
+
+
+PRUNERS = {"transformer": _prune_transformer, "cnn": _prune_convolutions, "rnn": _prune_recurrent}
