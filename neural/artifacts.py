@@ -23,7 +23,6 @@ from neural.model import Model
 from neural.tasks import find_task
 from neural.tasks.base import Task
 
-
 WEIGHTS = "weights.safetensors"
 
 
