@@ -4,7 +4,7 @@ from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.auth.models import AnonymousUser
 from django.db.models import QuerySet
 
-from crm_agents.models import Agent, RunStatus, ScoreRow, ScoringRun
+from crm_agents.models import Agent, Kept, RunStatus, ScoreRow, ScoringRun
 from crm_agents.recipes import get_recipe
 from crm_data.selectors import visible_customer_ids
 
@@ -28,8 +28,19 @@ def visible_live_scores(agent: Agent, user: AbstractBaseUser | AnonymousUser) ->
 
 def published_scorings(agent: Agent) -> QuerySet[ScoringRun]:
     """Return the score sets that are or were live and are still kept, the one that went live last first."""
-    kept = ScoringRun.objects.filter(agent=agent, status=RunStatus.SUCCEEDED, published_at__isnull=False)
+    kept = ScoringRun.objects.filter(
+        agent=agent, status=RunStatus.SUCCEEDED, scores=Kept.KEPT, published_at__isnull=False
+    )
     return kept.select_related("version__agent").order_by("-published_at", "-created_at")
+
+
+def shadow_scoring(agent: Agent) -> ScoringRun | None:
+    """Return the newest complete scores of the agent's shadow, which nobody is shown; None without any."""
+    if agent.shadow_version_id is None:
+        return None
+    mine = ScoringRun.objects.filter(agent=agent, shadow=True, version=agent.shadow_version_id)
+    complete = mine.filter(status=RunStatus.SUCCEEDED, scores=Kept.KEPT)
+    return complete.select_related("version__agent").order_by("-created_at").first()
 
 
 def scoring_before(agent: Agent) -> ScoringRun | None:

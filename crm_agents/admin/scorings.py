@@ -86,7 +86,7 @@ class ScoringRunAdmin(RecordAdmin):
             messages.warning(request, _("This scoring has ended already, so there is nothing to cancel."))
             return HttpResponseRedirect(self.url_of(scoring))
         if request.method == "POST":
-            cancel_scorings(scoring.agent, user=request.user)
+            cancel_scorings(scoring.agent, user=request.user, shadow=scoring.shadow)
             messages.success(request, _("The scoring was cancelled."))
             return HttpResponseRedirect(self.url_of(scoring))
         return self.page(

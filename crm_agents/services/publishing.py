@@ -1,11 +1,14 @@
 """Promoting a version and rolling back: a person's decision about what readers see."""
 
+import datetime as dt
+
 from django.db import transaction
+from django.db.models import Q
 from django.utils.translation import gettext as _
 
-from crm_agents.models import Agent, ModelVersion, ScoringRun
+from crm_agents.models import Agent, Kept, ModelVersion, RunStatus, ScoringRun
 from crm_agents.models.agent import Verdict
-from crm_agents.selectors import published_scorings, scoring_before
+from crm_agents.selectors import scoring_before
 from crm_agents.services import audit
 from crm_agents.services.scoring import cancel_scorings, newest_snapshot, point_to, start_scoring
 from crm_agents.verdicts import verdict_sentences
@@ -35,7 +38,8 @@ def promote_version(
 ) -> ScoringRun:
     """Make a version the live one and return the scoring that readers see, or will once it is complete.
 
-    Its scores of the newest snapshot go live at once where they exist; otherwise they are made first.
+    Its scores of the newest snapshot go live at once where they exist, and a shadow's where they are as
+    new as the live ones; otherwise they are made first.
     Raises GateNotPassed for a failed version without a reason, NothingToScore, HandoffError.
     """
     override_reason = override_reason.strip()
@@ -72,8 +76,13 @@ def roll_back(agent: Agent, *, user: audit.Actor = None) -> ScoringRun:
 
 
 def _scored(agent: Agent, version: ModelVersion) -> ScoringRun | None:
-    """Return the version's complete scoring of the newest data, if there is one."""
+    """Return the version's newest complete scoring that readers may be shown now, if there is one."""
     newest = newest_snapshot(agent)
     if newest is None:
         return None
-    return published_scorings(agent).filter(version=version, snapshot__sha256=newest.sha256).first()
+    live = agent.live_scoring.as_of if agent.live_scoring else dt.datetime.min.replace(tzinfo=dt.UTC)
+    kept = ScoringRun.objects.filter(
+        agent=agent, version=version, status=RunStatus.SUCCEEDED, scores=Kept.KEPT
+    ).filter(Q(published_at__isnull=False) | Q(shadow=True))
+    fresh = kept.filter(Q(snapshot__sha256=newest.sha256) | Q(shadow=True, as_of__gte=live))
+    return fresh.select_related("version__agent").order_by("-as_of", "-created_at").first()

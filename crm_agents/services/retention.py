@@ -4,19 +4,21 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from crm_agents.models import (
     ACTIVE_STATES,
     Agent,
     Feedback,
+    Kept,
+    RunStatus,
     ScoreRow,
     ScoringRun,
     ScoringShard,
 )
 from crm_agents.models.audit import AuditAction
 from crm_agents.recipes import get_recipe, recipes
-from crm_agents.selectors import published_scorings
+from crm_agents.selectors import published_scorings, shadow_scoring
 from crm_agents.services import audit
 from crm_agents.services.leases import WORKING_STATES
 from crm_agents.services.scoring import newest_snapshot
@@ -31,15 +33,15 @@ Derived = type[ScoreRow] | type[Feedback]
 def delete_old_scores(agent: Agent) -> int:
     """Delete the score sets that readers cannot reach any more, in batches; return how many rows.
 
-    Kept are the live set and the newest set of each of the KEPT_SCORE_SETS versions that were live last.
-    A failed or cancelled scoring keeps its row, which says why, and loses its scores.
+    Kept are the live set, the newest of the shadow, and the newest set of each of the KEPT_SCORE_SETS
+    versions that were live last. Every scoring keeps its record; one without scores lets go of its
+    snapshot.
     """
     model = get_recipe(agent.name).score_model
     rows = 0
     for scoring in _superfluous(agent):
         rows += _delete_rows(model, scoring)
-        if scoring.published_at is not None:
-            scoring.delete()
+        ScoringRun.objects.filter(pk=scoring.pk).update(scores=Kept.GONE, snapshot=None)
     return rows
 
 
@@ -76,7 +78,8 @@ def erase_removed_customers(agent: Agent) -> int:
     counts: dict[Derived, int] = {}
     for model, derived in _derived(agent):
         if model is not Feedback:
-            derived = derived.filter(scoring__published_at__isnull=False)
+            shadow = Q(scoring__shadow=True, scoring__status=RunStatus.SUCCEEDED)
+            derived = derived.filter(Q(scoring__published_at__isnull=False) | shadow)
         missing = list(derived.exclude(Exists(scored)).values_list("pk", "customer_id"))
         counts[model] = _delete(model, _of_removed(agent.tenant, missing))
     return _recorded(agent, counts, None)
@@ -109,21 +112,24 @@ def _recorded(agent: Agent, counts: Mapping[Derived, int], user: audit.Actor) ->
 
 
 def _superfluous(agent: Agent) -> list[ScoringRun]:
-    """Return the ended scorings that are not kept, out of reach of a rollback from now on."""
+    """Return the ended scorings whose scores are not kept, out of reach of a rollback from now on."""
     with transaction.atomic():
-        live = Agent.objects.select_for_update().values_list("live_scoring", flat=True).get(pk=agent.pk)
+        agent = Agent.objects.select_for_update().get(pk=agent.pk)
         published: dict[int, ScoringRun] = {}
         for scoring in published_scorings(agent):
             published.setdefault(scoring.version_id, scoring)
-        ended = list(ScoringRun.objects.filter(agent=agent).exclude(status__in=ACTIVE_STATES))
-        kept = {scoring.pk for scoring in list(published.values())[: setting("KEPT_SCORE_SETS")]} | {live}
+        shadow = shadow_scoring(agent)
+        kept = {scoring.pk for scoring in list(published.values())[: setting("KEPT_SCORE_SETS")]}
+        kept |= {agent.live_scoring_id, shadow.pk if shadow else None}
+        stored = ScoringRun.objects.filter(agent=agent).exclude(scores=Kept.GONE)
+        ended = list(stored.exclude(status__in=ACTIVE_STATES))
         busy = set(
             ScoringShard.objects.filter(scoring__in=ended, status__in=WORKING_STATES).values_list(
                 "scoring", flat=True
             )
         )
         gone = [scoring for scoring in ended if scoring.pk not in kept | busy]
-        ScoringRun.objects.filter(pk__in=[scoring.pk for scoring in gone]).update(published_at=None)
+        ScoringRun.objects.filter(pk__in=[scoring.pk for scoring in gone]).update(scores=Kept.GOING)
     return gone
 
 

@@ -45,11 +45,13 @@ def start_scoring(
     version: ModelVersion | None = None,
     user: audit.Actor = None,
     supersede: bool = False,
+    shadow: bool = False,
 ) -> ScoringRun:
     """Store a scoring of the newest snapshot by `version` (default: the live one), one shard a task.
 
-    With `supersede`, an active scoring of the agent is cancelled first. Raises NothingToScore,
-    ScoringAlreadyActive, and HandoffError when the snapshot's manifest cannot be read.
+    A `shadow` scoring runs beside the live one and is shown to nobody. With `supersede`, an active
+    scoring of the same sort is cancelled first. Raises NothingToScore, ScoringAlreadyActive, and
+    HandoffError when the snapshot's manifest cannot be read.
     """
     try:
         with transaction.atomic():
@@ -61,12 +63,14 @@ def start_scoring(
             snapshot = newest_snapshot(agent)
             if snapshot is None:
                 raise NothingToScore(_("There is no snapshot yet: train the agent first."))
-            as_of = _as_of(snapshot)
+            scoring = ScoringRun(
+                agent=agent, version=version, snapshot=snapshot, as_of=last_event(snapshot), shadow=shadow
+            )
             if supersede:
-                cancel_scorings(agent, user=user)
-            return _store(agent, version, snapshot, as_of, user)
+                cancel_scorings(agent, user=user, shadow=shadow)
+            return _store(scoring, snapshot.shards, user)
     except IntegrityError as error:
-        active = ScoringRun.objects.filter(agent=agent, status__in=ACTIVE_STATES).first()
+        active = ScoringRun.objects.filter(agent=agent, shadow=shadow, status__in=ACTIVE_STATES).first()
         if active is None:
             raise
         raise ScoringAlreadyActive(active) from error
@@ -99,12 +103,12 @@ def newest_snapshot(agent: Agent) -> Snapshot | None:
     return Snapshot.objects.filter(tenant=agent.tenant).order_by("-id").first()
 
 
-def cancel_scorings(agent: Agent, *, user: audit.Actor = None) -> int:
-    """End the agent's active scoring, if any; what is live stays live. Return how many were ended."""
+def cancel_scorings(agent: Agent, *, user: audit.Actor = None, shadow: bool = False) -> int:
+    """End the agent's active scoring, or that of its shadow; what is live stays live. Return how many."""
     with transaction.atomic():
         # First, as a worker does that ends a shard: the other way round each might wait for the other.
         Agent.objects.select_for_update().get(pk=agent.pk)
-        active = list(ScoringRun.objects.filter(agent=agent, status__in=ACTIVE_STATES))
+        active = list(ScoringRun.objects.filter(agent=agent, shadow=shadow, status__in=ACTIVE_STATES))
         for scoring in active:
             end_scoring(scoring, RunStatus.CANCELLED, _("Superseded or cancelled."))
             audit.record(agent, "scoring.cancelled", scoring.pk, user=user)
@@ -124,7 +128,10 @@ def end_scoring(scoring: ScoringRun, status: RunStatus, error: str) -> bool:
 
 
 def publish_if_complete(agent: Agent, scoring: ScoringRun) -> bool:
-    """Flip the agent's pointer to a scoring whose shards are all in. The caller has locked the agent."""
+    """Flip the agent's pointer to a scoring whose shards are all in. The caller has locked the agent.
+
+    A shadow's scoring ends in the same way and moves no pointer. False where nothing was published.
+    """
     shards = ScoringShard.objects.filter(scoring=scoring)
     if shards.exclude(status=RunStatus.SUCCEEDED).exists():
         return False
@@ -133,6 +140,8 @@ def publish_if_complete(agent: Agent, scoring: ScoringRun) -> bool:
     if not ScoringRun.objects.filter(pk=scoring.pk, status__in=ACTIVE_STATES).update(
         status=RunStatus.SUCCEEDED, rows=rows, finished_at=now
     ):
+        return False
+    if scoring.shadow:
         return False
     point_to(agent, scoring)
     detail = {"scoring": str(scoring.pk), "rows": rows}
@@ -144,29 +153,34 @@ def point_to(agent: Agent, scoring: ScoringRun) -> None:
     """Show readers the rows of `scoring` from now on; the caller has locked the agent.
 
     The order of `published_at` is the order in which score sets went live, so a set that goes live
-    again is published anew.
+    again is published anew. A version that goes live is no shadow any more.
     """
-    scoring.published_at = timezone.now()
-    scoring.save(update_fields=["published_at"])
+    scoring.published_at, scoring.shadow = timezone.now(), False
+    scoring.save(update_fields=["published_at", "shadow"])
     agent.live_scoring = scoring
     agent.live_version = scoring.version
-    agent.save(update_fields=["live_scoring", "live_version"])
+    if agent.shadow_version_id == scoring.version_id:
+        cancel_scorings(agent, shadow=True)
+        agent.shadow_version = None
+    agent.save(update_fields=["live_scoring", "live_version", "shadow_version"])
 
 
-def _store(
-    agent: Agent, version: ModelVersion, snapshot: Snapshot, as_of: dt.datetime, user: audit.Actor
-) -> ScoringRun:
-    scoring = ScoringRun.objects.create(agent=agent, version=version, snapshot=snapshot, as_of=as_of)
-    shards = ScoringShard.objects.bulk_create(
-        ScoringShard(scoring=scoring, shard=number) for number in range(snapshot.shards)
+def _store(scoring: ScoringRun, shards: int, user: audit.Actor) -> ScoringRun:
+    scoring.save(force_insert=True)
+    rows = ScoringShard.objects.bulk_create(
+        ScoringShard(scoring=scoring, shard=number) for number in range(shards)
     )
-    audit.record(agent, "scoring.started", version, user=user, detail={"scoring": str(scoring.pk)})
-    wake(shards)
+    detail = {"scoring": str(scoring.pk), **({"shadow": True} if scoring.shadow else {})}
+    audit.record(scoring.agent, "scoring.started", scoring.version, user=user, detail=detail)
+    wake(rows)
     return scoring
 
 
-def _as_of(snapshot: Snapshot) -> dt.datetime:
-    """Return the moment that scores of a snapshot speak of: its last event, which may be long past."""
+def last_event(snapshot: Snapshot) -> dt.datetime:
+    """Return the moment that scores of a snapshot speak of: its last event, which may be long past.
+
+    Raises HandoffError when the manifest cannot be read.
+    """
     path = snapshot_folder(snapshot) / "manifest.json"
     last = read_json(path).get("last_event")
     try:

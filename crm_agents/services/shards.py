@@ -22,6 +22,7 @@ from crm_agents.services.supervision import ChildFailed, explain_exit, run_child
 from crm_data.conf import root
 from crm_data.selectors import snapshot_folder
 from handoff.artifact import check_artifact
+from handoff.errors import HandoffError
 
 
 def score_shard(shard_id: UUID | str) -> None:
@@ -64,6 +65,8 @@ def _score(shard: ScoringShard, lease: Lease, keeper: Keeper) -> None:
 def _infer(shard: ScoringShard, keeper: Keeper) -> Path:
     """Run the scorer over the shard and return its file."""
     scoring = shard.scoring
+    if scoring.snapshot is None:
+        raise HandoffError(f"Scoring {scoring.pk} has no snapshot.")
     artifact = artifact_folder(scoring.version)
     check_artifact(artifact, root=artifact_root(), sha256=scoring.version.artifact_sha256)
     path = score_file(shard)

@@ -9,7 +9,16 @@ import pytest
 from django.contrib.auth.models import User
 from django.utils import timezone
 
-from crm_agents.models import Agent, AuditEntry, Feedback, ModelVersion, RunStatus, ScoringRun, TrainingRun
+from crm_agents.models import (
+    Agent,
+    AuditEntry,
+    Feedback,
+    Kept,
+    ModelVersion,
+    RunStatus,
+    ScoringRun,
+    TrainingRun,
+)
 from crm_agents.selectors import live_scores, published_scorings
 from crm_agents.services import retention
 from crm_agents.services.publishing import GateNotPassed, NothingToRollBackTo, promote_version, roll_back
@@ -189,7 +198,9 @@ def test_old_score_sets_go_and_the_live_one_stays(
     assert delete_old_scores(agent) == 2
     assert [row.score for row in RecommendationSet.objects.order_by("score")] == [0.1, 0.4]
     assert scores(agent) == [0.1]
-    assert Feedback.objects.get().scoring is None
+    gone = Feedback.objects.get().scoring
+    assert gone is not None
+    assert (gone.scores, gone.snapshot) == (Kept.GONE, None)  # its record stays
     assert delete_old_scores(agent) == 0
 
 
@@ -211,7 +222,9 @@ def test_only_the_newest_set_of_a_version_is_kept(published: Publish) -> None:
 
     assert delete_old_scores(agent) == 1
     assert scores(agent) == [0.9]
-    assert not ScoringRun.objects.filter(pk=old.pk).exists()
+    old.refresh_from_db()
+    assert (old.scores, old.snapshot) == (Kept.GONE, None)
+    assert list(published_scorings(agent)) == [new]
 
 
 def test_a_failed_scoring_keeps_its_row_and_loses_its_scores(published: Publish) -> None:
