@@ -84,6 +84,16 @@ class EventRecord:
 
 
 @dataclass(frozen=True)
+class TextRecord:
+    """One event that carries text; `key` names the row it came from."""
+
+    key: str
+    customer: str
+    at: dt.datetime
+    text: str
+
+
+@dataclass(frozen=True)
 class VisitRecord:
     """The events of one moment, kind and basket; `amount` is the sum of their amounts, signs ignored."""
 
@@ -146,6 +156,45 @@ def customer_names(ids: Iterable[str], *, tenant: str = "") -> dict[str, str]:
     with source.scope(tenant):
         found = _by_keys(reading.customers(source), source.customers.model, source.customers.key, ids)
         return {key: name or key for key, name in found.values_list("crm_id", "crm_name")}
+
+
+def customer_ids(*, tenant: str = "") -> list[str]:
+    """Return the ids of every customer, in the host's own order."""
+    source = get_source()
+    with source.scope(tenant):
+        pages = reading.pages(reading.customers(source), ["crm_id"], size=5_000)
+        return [row[0] for page in pages for row in page if row[0]]
+
+
+def existing_customer_ids(user: AnyUser, ids: Iterable[str], *, tenant: str = "") -> set[str]:
+    """Return those of `ids` that exist and that `user` may see."""
+    source = get_source()
+    mapping = source.customers
+    with source.scope(tenant):
+        visible = source.visible_to(user, reading.customers(source))
+        return set(_by_keys(visible, mapping.model, mapping.key, ids).values_list("crm_id", flat=True))
+
+
+def recent_texts(*, tenant: str = "", kind: str | None = None, limit: int) -> list[TextRecord]:
+    """Return the newest events with text up to now, of one kind or of any, newest first."""
+    source = get_source()
+    found: list[TextRecord] = []
+    with source.scope(tenant):
+        for mapping in source.interactions:
+            if mapping.text is None:
+                continue
+            rows = reading.known(source, mapping, reading.events(source, mapping))
+            upto = reading.in_type_of("crm_at", source, rows, timezone.now())
+            rows = rows.filter(crm_at__lte=upto).exclude(Q(crm_text=None) | Q(crm_text=""))
+            if kind is not None:
+                rows = rows.filter(crm_kind=kind)
+            columns = rows.order_by("-crm_at", "-pk").values_list("pk", "crm_customer", "crm_at", "crm_text")
+            found += [
+                TextRecord(f"{mapping.model.lower()}:{pk}"[:64], customer, _moment(source, at), text)
+                for pk, customer, at, text in columns[:limit]
+            ]
+    found.sort(key=lambda text: text.at, reverse=True)
+    return found[:limit]
 
 
 def product_records(ids: Iterable[str], *, tenant: str = "") -> dict[str, ProductRecord]:

@@ -10,6 +10,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
+from django.contrib.auth import get_user_model
+
 from crm_agents.models import Annotation, AnnotationKind, LabelSet
 
 Labels = Mapping[str, str]  # annotator → answer
@@ -48,7 +50,7 @@ def krippendorff_alpha(units: Iterable[Labels]) -> float | None:
     n = totals.total()
     expected = n * n - sum(total * total for total in totals.values())
     if not expected:
-        return 1.0 if n else None  # everybody always gave the one answer there is
+        return None  # one answer only, or none: nothing to agree against
     observed = sum(weight for (one, other), weight in coincidences.items() if one != other)
     return 1.0 - (n - 1) * observed / expected
 
@@ -78,11 +80,12 @@ def pair_agreements(units: Sequence[Labels]) -> list[PairAgreement]:
 
 def units_of(label_set: LabelSet) -> list[Labels]:
     """Return, for each item with answers, what each annotator said last of it; one query."""
+    person_name = f"user__{get_user_model().USERNAME_FIELD}"
     rows = (
         Annotation.objects.filter(item__label_set=label_set)
         .exclude(kind=AnnotationKind.SKIP)
         .order_by("pk")
-        .values_list("item", "user__username", "kind", "label")
+        .values_list("item", person_name, "kind", "label")
     )
     newest: dict[int, dict[str, str]] = {}
     for item, person, kind, label in rows.iterator(chunk_size=5_000):

@@ -1,0 +1,125 @@
+"""Work on a label set that a page must not wait for: asked for here, done on a worker, its state in the row."""
+
+import logging
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import asdict
+from functools import partial
+from typing import Any
+
+from amqp.exceptions import AMQPError
+from celery import current_app
+from django.db import transaction
+from django.utils import timezone
+from kombu.exceptions import KombuError
+
+from crm_agents.models import LabelSet
+from crm_agents.models.audit import AuditAction
+from crm_agents.services import audit
+from crm_agents.services.waking import IMPATIENT, PATIENCE
+
+logger = logging.getLogger(__name__)
+
+LARGEST_FILLING = 5_000
+FILL = "crm_agents.tasks.fill_label_set"
+SEARCH = "crm_agents.tasks.search_label_errors"
+FIELDS = {FILL: "filling", SEARCH: "search"}
+
+
+def request_filling(label_set: LabelSet, *, size: int, user: audit.Actor = None) -> bool:
+    """Ask for `size` more items, 0 only to put the queue in order; False where the queue is out of reach.
+
+    Raises ValueError for a size that is no such number.
+    """
+    if not 0 <= size <= LARGEST_FILLING:
+        raise ValueError(f"size is {size}; choose 0 to {LARGEST_FILLING}.")
+    if size:
+        audit.record(
+            label_set.agent, AuditAction.LABELS_CHANGED, label_set, user=user, detail={"filling": size}
+        )
+    return _request(label_set, FILL, size=size)
+
+
+def request_search(label_set: LabelSet) -> bool:
+    """Ask for a search for label errors; False where the queue is out of reach."""
+    return _request(label_set, SEARCH)
+
+
+def fill_label_set(label_set_id: int) -> None:
+    """Do what `request_filling` asked for."""
+    _work(label_set_id, FILL, _fill)
+
+
+def search_label_errors(label_set_id: int) -> None:
+    """Do what `request_search` asked for."""
+    _work(label_set_id, SEARCH, _search)
+
+
+def _fill(label_set: LabelSet) -> dict[str, Any]:
+    from crm_agents.services.labelling.filling import fill_queue, reorder  # loads scikit-learn
+
+    size = int(label_set.filling.get("size", 0))
+    if size:
+        return {"size": size, **asdict(fill_queue(label_set, size=size))}
+    return {"size": 0, "ordered": reorder(label_set)}
+
+
+def _search(label_set: LabelSet) -> dict[str, Any]:
+    from crm_agents.services.labelling.suspects import NothingToSearch, find_suspects  # loads cleanlab
+
+    try:
+        return dict(find_suspects(label_set))
+    except NothingToSearch as refusal:
+        return {"missing": refusal.fact}
+
+
+def _request(label_set: LabelSet, task: str, **values: Any) -> bool:
+    _note(label_set, task, {**values, "state": "queued"})
+    reached = _send(task, label_set.pk)
+    if not reached:
+        _note(label_set, task, {**values, "state": "unreachable"})
+    return reached
+
+
+def _work(label_set_id: int, task: str, do: Callable[[LabelSet], dict[str, Any]]) -> None:
+    label_set = LabelSet.objects.select_related("agent__live_scoring").filter(pk=label_set_id).first()
+    if label_set is None:
+        return  # deleted since
+    try:
+        done = do(label_set)
+    except Exception as error:
+        _note(label_set, task, {"state": "failed", "error": str(error)[:500]})
+        raise
+    _note(label_set, task, {**done, "state": "done"})
+
+
+def _note(label_set: LabelSet, task: str, state: dict[str, Any]) -> None:
+    value = {**state, "at": timezone.now().isoformat()}
+    setattr(label_set, FIELDS[task], value)
+    LabelSet.objects.filter(pk=label_set.pk).update(**{FIELDS[task]: value})
+
+
+def _send(task: str, label_set_id: int) -> bool:
+    connection = current_app.connection_for_write(connect_timeout=PATIENCE, transport_options=IMPATIENT)
+    errors: tuple[type[BaseException], ...] = (
+        OSError,
+        KombuError,
+        AMQPError,
+        *connection.connection_errors,
+        *connection.channel_errors,
+    )
+    try:
+        connection.ensure_connection(max_retries=1, interval_start=0, timeout=PATIENCE)
+        current_app.send_task(task, args=[label_set_id], connection=connection, retry=False)
+    except errors as error:
+        logger.warning("The queue cannot be reached: %s", error)
+        return False
+    finally:
+        with suppress(*errors):
+            connection.release()
+    return True
+
+
+def send_once_committed(label_set: LabelSet) -> None:
+    """Have the queue put in order again after the present transaction: its labels are worth a new look."""
+    transaction.on_commit(partial(_send, FILL, label_set.pk))
