@@ -4,6 +4,8 @@ import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from django.utils.translation import gettext as _
+
 from crm_data.digests import ErasureKeyMissing, digest, keys
 from crm_data.models import Erasure, OptOut
 
@@ -65,6 +67,11 @@ class Suppressed:
     def among(self, customers: Iterable[str]) -> set[str]:
         """Return those of `customers` who are left out for either reason."""
         return {customer for customer in customers if self.why(customer)} if self else set()
+
+
+def erased_message() -> str:
+    """Say why nothing may be stored of a customer."""
+    return _("This customer was erased for good and may not be entered again.")
 
 
 def standing(customer_id: str, tenant: str = "") -> Standing:

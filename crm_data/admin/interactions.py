@@ -14,6 +14,7 @@ from crm_data.admin.filters import KindFilter
 from crm_data.models import Customer, Interaction, InteractionKind, Product
 from crm_data.reading import UnknownCurrency, rate
 from crm_data.selectors import get_source
+from crm_data.suppression import erased_message, standing
 
 if TYPE_CHECKING:
     AnyInteractionForm = ModelForm[Interaction]
@@ -30,6 +31,13 @@ class InteractionForm(AnyInteractionForm):
         except UnknownCurrency as error:
             raise ValidationError(str(error)) from error
         return currency
+
+    def clean_customer(self) -> Customer:
+        """Refuse what would be new of a customer who was erased."""
+        customer: Customer = self.cleaned_data["customer"]
+        if self.initial.get("customer") != customer.pk and standing(customer.code).erasure is not None:
+            raise ValidationError(erased_message())
+        return customer
 
 
 class InteractionAdmin(OwnCustomersMixin, FastAdmin):

@@ -18,6 +18,7 @@ REASONS = {
     "overlap": gettext_lazy("stands again in a later part of the file (overlapping sheets)"),
     "duplicate": gettext_lazy("exact repetition of a line"),
     "no_customer": gettext_lazy("no customer"),
+    "erased": gettext_lazy("of customers who were erased; they may not come back"),
     "future": gettext_lazy("dated in the future"),
     "not_a_product": gettext_lazy("no product code (postage, fees, samples …)"),
     "unmatched_return": gettext_lazy("cancellation without an earlier purchase of that quantity"),

@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 from crm_data.builtin import BuiltInSource
 from crm_data.clock import minute
 from crm_data.conf import root
+from crm_data.digests import ErasureKeyMissing
 from crm_data.importing.cleaning import Cleaner
 from crm_data.importing.errors import ImportRefused
 from crm_data.importing.gathering import Gathered
@@ -26,6 +27,7 @@ from crm_data.importing.writing import write_customers, write_interactions, writ
 from crm_data.models import ImportBatch, Interaction
 from crm_data.reading import UnknownCurrency, rate
 from crm_data.selectors import get_source
+from crm_data.suppression import Suppressed
 from handoff.files import sha256_of
 
 _LEAST_KEPT = 0.01  # of the rows; a file of which less can be used was not understood
@@ -61,8 +63,9 @@ def import_transactions(
             return earlier
         with spilling(work_folder or root() / "imports", parts_for(path)) as parts:
             _read(file, path, options, parts, report, tell)
-            gathered = _sort(parts, options, report, tell)
-            _store(parts, gathered, options, report, started, tell, again=again)
+            suppressed = _suppressed()
+            gathered = _sort(parts, options, report, suppressed, tell)
+            _store(parts, gathered, options, report, suppressed, started, tell, again=again)
     return report
 
 
@@ -122,20 +125,35 @@ def _read(
     cleaner.refuse_wrong_columns()
 
 
-def _sort(parts: Parts, options: ImportOptions, report: ImportReport, tell: OnProgress) -> Gathered:
+def _suppressed() -> Suppressed:
+    try:
+        return Suppressed()
+    except ErasureKeyMissing as error:
+        raise ImportRefused(str(error)) from error
+
+
+def _sort(
+    parts: Parts, options: ImportOptions, report: ImportReport, suppressed: Suppressed, tell: OnProgress
+) -> Gathered:
     gathered = Gathered()
     now = timezone.now()
     for part in range(parts.count):
         rows = parts.read(part)
         if rows is not None:
-            settled = settle(rows, options, report, now=now)
+            settled = settle(rows, options, report, now=now, suppressed=suppressed)
             report.purchases += settled.purchases.height
             report.returns += settled.returns.height
             if settled.purchases.height:
                 gathered.add(settled.purchases)
                 _keep(parts, part, settled, options, report)
         tell("sorting", part + 1, parts.count)
-    if report.kept < max(1, _LEAST_KEPT * report.rows_read):
+    erased = report.dropped["erased"].rows if "erased" in report.dropped else 0
+    if erased and not report.kept:
+        raise ImportRefused(
+            _("%(file)s holds nothing but rows of customers who were erased, and broken ones.")
+            % {"file": report.file}
+        )
+    if report.kept < max(1, _LEAST_KEPT * (report.rows_read - erased)):
         raise ImportRefused(_hardly_any_kept(report))
     return gathered
 
@@ -167,6 +185,7 @@ def _store(
     gathered: Gathered,
     options: ImportOptions,
     report: ImportReport,
+    suppressed: Suppressed,
     started: float,
     tell: OnProgress,
     *,
@@ -184,6 +203,10 @@ def _store(
         with transaction.atomic(using=using):
             # First of all, so that a second import of the file waits here, and then fails or stores the rest.
             batch = _batch(report, options, again=again, using=using)
+            if Suppressed().erasures != suppressed.erasures:
+                raise ImportRefused(
+                    _("A customer was erased while the file was read. Import it again; nothing was stored.")
+                )
             customers, products = gathered.customers(), gathered.products()
             report.customers, report.products = customers.height, products.height
             report.customers_new = write_customers(customers, using=using)

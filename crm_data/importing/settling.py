@@ -10,6 +10,7 @@ from crm_data.importing.keys import with_keys
 from crm_data.importing.options import ImportOptions
 from crm_data.importing.report import ImportReport
 from crm_data.importing.returns import match_returns
+from crm_data.suppression import Suppressed
 
 # What makes two rows the same line; the texts are not part of it.
 # Columns of a settled line, in the order in which every writer takes them.
@@ -36,10 +37,19 @@ class Settled:
     returns: pl.DataFrame
 
 
-def settle(rows: pl.DataFrame, options: ImportOptions, report: ImportReport, *, now: datetime) -> Settled:
+def settle(
+    rows: pl.DataFrame,
+    options: ImportOptions,
+    report: ImportReport,
+    *,
+    now: datetime,
+    suppressed: Suppressed,
+) -> Settled:
     """Sort the rows of one part (all rows of its customers) into purchases, returns and dropped ones."""
     rows = _drop_repetitions(rows, options, report)
     rows = drop(rows, pl.col("customer").is_null(), "no_customer", report)
+    erased = suppressed.erased_among(rows["customer"].unique())
+    rows = drop(rows, pl.col("customer").is_in(sorted(erased)), "erased", report)
     rows = drop(rows, pl.col("at") > now, "future", report)
     rows = drop(rows, ~_is_product(options), "not_a_product", report)
     cancels = _is_cancellation(options)

@@ -18,6 +18,7 @@ from crm_data.builtin import BuiltInSource
 from crm_data.models import Interaction, Product
 from crm_data.reading import UnknownCurrency, rate
 from crm_data.selectors import AnyUser, get_source, visible_customers
+from crm_data.suppression import Suppressed, erased_message
 
 FIELDS = (
     "customer",
@@ -214,11 +215,14 @@ def _resolved(user: AnyUser, values: list[dict[str, Any]], errors: _Errors) -> l
     visible = visible_customers(user)
     customers = _ids(visible, (row["customer"] for row in values))
     products = _ids(Product.objects.all(), (row["product"] for row in values if "product" in row))
+    erased = Suppressed().erased_among({row["customer"] for row in values})
     now = timezone.now()
     found = []
     for index, row in enumerate(values):
         customer, product = row.pop("customer"), row.pop("product", None)
-        if customer not in customers:
+        if customer in erased:
+            errors.add(index, "customer", customer, erased_message())
+        elif customer not in customers:
             errors.add(index, "customer", customer, _("There is no such customer."))
         if product is not None and product not in products:
             errors.add(index, "product", product, _("There is no such product; add it first."))
