@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 from django.db.models import F
@@ -93,7 +94,7 @@ def _rewritten(dataset: Dataset, working: Path, erased: list[str]) -> Manifest:
     return write_manifest(working, replace(manifest, **_counts(working)))
 
 
-def _counts(folder: Path) -> dict[str, object]:
+def _counts(folder: Path) -> dict[str, Any]:
     events = pl.scan_parquet(sorted((folder / "events").glob("*.parquet")))
     facts = events.select(events=pl.len(), first=pl.col("at").min(), last=pl.col("at").max()).collect()
     kinds: Counter[str] = Counter(dict(events.group_by("kind").len().collect().iter_rows()))
