@@ -5,6 +5,7 @@ from celery.signals import beat_embedded_init, worker_process_init
 
 from crm_agents.services import execution, rescoring, runs, shards, sweeping
 from crm_agents.services.agents import get_agent
+from crm_agents.services.labelling import jobs as labelling
 from crm_agents.services.orphans import die_with_parent
 
 worker_process_init.connect(die_with_parent, dispatch_uid="crm_agents.orphans")
@@ -35,3 +36,18 @@ def score_live_agents() -> None:
 def train(agent: str, tenant: str = "") -> None:
     """Start a run by the recipe's name: for schedules made in the admin."""
     runs.start_run(get_agent(agent, tenant=tenant))
+
+
+@shared_task(name="crm_agents.tasks.fill_label_set")
+def fill_label_set(label_set_id: int) -> None:
+    labelling.fill_label_set(label_set_id)
+
+
+@shared_task(name="crm_agents.tasks.order_label_set")
+def order_label_set(label_set_id: int) -> None:
+    labelling.order_label_set(label_set_id)
+
+
+@shared_task(name="crm_agents.tasks.search_label_errors")
+def search_label_errors(label_set_id: int) -> None:
+    labelling.search_label_errors(label_set_id)

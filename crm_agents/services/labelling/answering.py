@@ -12,7 +12,10 @@ from django.utils.translation import gettext as _
 from crm_agents.models import Annotation, AnnotationKind, ItemStatus, LabelItem
 from crm_agents.models.audit import AuditAction
 from crm_agents.services import audit
+from crm_agents.services.labelling.jobs import request_ordering
+from crm_agents.services.labelling.ordering import BATCH
 from crm_agents.services.labelling.sets import answer_texts
+from crm_agents.services.labelling.text_model import FEWEST_LABELS
 
 AnyUser = AbstractBaseUser | AnonymousUser
 ANSWERS = (AnnotationKind.LABEL, AnnotationKind.CANNOT_TELL)  # a skip is none
@@ -57,6 +60,8 @@ def annotate(
         )
         held.claimed_by, held.claimed_until = None, None
         settle(held, item.label_set.annotators)
+        if held.text and held.status == ItemStatus.AGREED:
+            _order_anew_at_times(held)
     return said
 
 
@@ -135,6 +140,13 @@ def _outcome(votes: list[tuple[str, str]], annotators: int) -> tuple[str, str]:
         return ItemStatus.DISPUTED, ""
     kind, label = votes[0]
     return (ItemStatus.AGREED, label) if kind == AnnotationKind.LABEL else (ItemStatus.UNKNOWN, "")
+
+
+def _order_anew_at_times(item: LabelItem) -> None:
+    """After each so many labelled texts, have a model of them all look at the rest of the queue."""
+    labelled = LabelItem.objects.filter(label_set=item.label_set_id, status=ItemStatus.AGREED).count()
+    if labelled >= FEWEST_LABELS and labelled % BATCH == 0:
+        request_ordering(item.label_set)
 
 
 def _check(item: LabelItem, kind: str, label: str, reason: str) -> None:

@@ -1,4 +1,4 @@
-"""Work on a label set that a page must not wait for: asked for here, done on a worker, its state in the row."""
+"""Work on a label set that no page waits for: asked for here, done on a worker, its state in the row."""
 
 import logging
 from collections.abc import Callable
@@ -23,20 +23,18 @@ logger = logging.getLogger(__name__)
 LARGEST_FILLING = 5_000
 FILL = "crm_agents.tasks.fill_label_set"
 SEARCH = "crm_agents.tasks.search_label_errors"
+ORDER = "crm_agents.tasks.order_label_set"
 FIELDS = {FILL: "filling", SEARCH: "search"}
 
 
 def request_filling(label_set: LabelSet, *, size: int, user: audit.Actor = None) -> bool:
-    """Ask for `size` more items, 0 only to put the queue in order; False where the queue is out of reach.
+    """Ask for `size` more items; False where the queue of work is out of reach.
 
     Raises ValueError for a size that is no such number.
     """
-    if not 0 <= size <= LARGEST_FILLING:
-        raise ValueError(f"size is {size}; choose 0 to {LARGEST_FILLING}.")
-    if size:
-        audit.record(
-            label_set.agent, AuditAction.LABELS_CHANGED, label_set, user=user, detail={"filling": size}
-        )
+    if not 1 <= size <= LARGEST_FILLING:
+        raise ValueError(f"size is {size}; choose 1 to {LARGEST_FILLING}.")
+    audit.record(label_set.agent, AuditAction.LABELS_CHANGED, label_set, user=user, detail={"filling": size})
     return _request(label_set, FILL, size=size)
 
 
@@ -55,13 +53,25 @@ def search_label_errors(label_set_id: int) -> None:
     _work(label_set_id, SEARCH, _search)
 
 
-def _fill(label_set: LabelSet) -> dict[str, Any]:
-    from crm_agents.services.labelling.filling import fill_queue, reorder  # loads scikit-learn
+def request_ordering(label_set: LabelSet) -> None:
+    """Have the open items put in order anew once the present transaction is committed."""
+    transaction.on_commit(partial(_send, ORDER, label_set.pk))
 
-    size = int(label_set.filling.get("size", 0))
-    if size:
-        return {"size": size, **asdict(fill_queue(label_set, size=size))}
-    return {"size": 0, "ordered": reorder(label_set)}
+
+def order_label_set(label_set_id: int) -> None:
+    """Do what `request_ordering` asked for."""
+    from crm_agents.services.labelling.filling import reorder  # loads scikit-learn
+
+    label_set = LabelSet.objects.filter(pk=label_set_id).first()
+    if label_set is not None:
+        reorder(label_set)
+
+
+def _fill(label_set: LabelSet) -> dict[str, Any]:
+    from crm_agents.services.labelling.filling import fill_queue  # loads scikit-learn
+
+    size = int(label_set.filling["size"])
+    return {"size": size, **asdict(fill_queue(label_set, size=size))}
 
 
 def _search(label_set: LabelSet) -> dict[str, Any]:
@@ -118,8 +128,3 @@ def _send(task: str, label_set_id: int) -> bool:
         with suppress(*errors):
             connection.release()
     return True
-
-
-def send_once_committed(label_set: LabelSet) -> None:
-    """Have the queue put in order again after the present transaction: its labels are worth a new look."""
-    transaction.on_commit(partial(_send, FILL, label_set.pk))

@@ -17,6 +17,7 @@ Positions = npt.NDArray[np.int64]
 
 BATCH = 20  # labels between two looks at what is near each other
 POOL = 10  # batches among which one is chosen for variety
+VARIED = 10  # batches at the front that are varied: before they are through, the queue is ordered anew
 
 
 def margin_uncertainty(probabilities: Floats) -> Floats:
@@ -72,10 +73,12 @@ def varied(
 ) -> Positions:
     """Reorder `ordered` (most uncertain first) batch by batch: of each cluster its most uncertain item.
 
-    Each batch is chosen among the POOL * `batch` most uncertain items that are left.
+    Each of the first VARIED batches is chosen among the POOL * `batch` most uncertain items that are left.
     """
     left, chosen = ordered, []
-    while len(left):
+    for _round in range(VARIED):
+        if not len(left):
+            break
         pool = left[: POOL * batch]
         picked = pool[diverse_batch(vectors[pool], uncertainty[pool], size=batch, seed=seed)]
         chosen.append(picked)

@@ -1,13 +1,13 @@
 """Labels that are probably wrong, by confident learning (Northcutt et al. 2021). Worker's work."""
 
 from collections import Counter
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from django.db import transaction
 
 from crm_agents.models import ItemStatus, LabelItem, LabelSet
+from crm_agents.services.labelling.confident import suspicions
 from crm_agents.services.labelling.text_model import Floats, held_out_probabilities, text_features
 
 FEWEST_LABELS = 50
@@ -49,20 +49,6 @@ def find_suspects(label_set: LabelSet) -> dict[str, int]:
                 doubted.append(item)
         LabelItem.objects.bulk_update(doubted, ["suspicion"], batch_size=BATCH)
     return {"labels": len(used), "left_out": len(items) - len(used), "found": len(doubted)}
-
-
-def suspicions(labels: Sequence[str], answers: Sequence[str], probabilities: Floats) -> list[float | None]:
-    """Return the suspicion of each label, None for those that confident learning does not doubt."""
-    from cleanlab.filter import find_label_issues  # two seconds and a hundred megabytes: never in a page
-    from cleanlab.rank import get_label_quality_scores
-
-    places = {answer: place for place, answer in enumerate(answers)}
-    given = np.asarray([places[label] for label in labels])
-    doubted = find_label_issues(given, probabilities, n_jobs=1)  # a worker may not have children
-    quality = get_label_quality_scores(given, probabilities)
-    return [
-        round(float(1 - right), 6) if doubt else None for doubt, right in zip(doubted, quality, strict=True)
-    ]
 
 
 def _usable(items: list[LabelItem]) -> list[LabelItem]:
