@@ -27,6 +27,10 @@ class Churn(Recipe):
     panel_order = 10
     api_urlconf = "churn.api.urls"
     column: ClassVar[Text] = _("Risk")
+    tiers: ClassVar[Mapping[str, Text]] = {tier.value: tier.label for tier in Tier}
+
+    def tier(self, score: float | None) -> str:
+        return tier_of(score, thresholds(self.name)).value
 
     label_sets = (
         LabelTemplate(

@@ -1,8 +1,9 @@
 """Where the files of an agent's life lie, below `CRM_AGENTS["ROOT"]`."""
 
 from pathlib import Path
+from uuid import UUID
 
-from crm_agents.models import Agent, ModelVersion, ScoringShard, TrainingRun
+from crm_agents.models import Agent, ModelVersion, ScoringRun, ScoringShard, TrainingRun
 from crm_data.conf import root
 
 
@@ -27,4 +28,14 @@ def artifact_folder(version: ModelVersion) -> Path:
 
 def score_file(shard: ScoringShard) -> Path:
     """Return the file that the scorer of one shard writes."""
-    return root() / "scores" / str(shard.scoring_id) / f"shard-{shard.shard:04d}.parquet"
+    return score_folder(shard.scoring_id) / f"shard-{shard.shard:04d}.parquet"
+
+
+def score_folder(scoring: UUID | str) -> Path:
+    """Return the folder of the shards' files, which goes once the scoring has ended."""
+    return root() / "scores" / str(scoring)
+
+
+def kept_folder(scoring: ScoringRun) -> Path:
+    """Return what is kept of a scoring until its outcomes are known; it names customers."""
+    return root() / "scorings" / str(scoring.pk)

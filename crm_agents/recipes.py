@@ -90,6 +90,12 @@ class Recipe:
     label_sets: ClassVar[tuple[LabelTemplate, ...]] = ()  # what people may be asked besides the usual
     # Dotted path of a module whose `urlpatterns` join the REST API; a path, since recipes import no views.
     api_urlconf: ClassVar[str] = ""
+    # The groups by which staff act on a score, the most pressing first; empty where there are none.
+    tiers: ClassVar[Mapping[str, Text]] = {}
+
+    def tier(self, score: float | None) -> str:
+        """Return the tier of a score, one of `tiers`; "" where the agent has none."""
+        return ""
 
     def defaults(self) -> dict[str, Any]:
         """Return this agent's `TrainingConfig` values, less agent, dataset and what is left at default."""

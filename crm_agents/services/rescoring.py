@@ -1,7 +1,7 @@
 """Scoring anew with what is live, and beside it with what is in the shadow."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable
 
 from django.db.models import Q
 
@@ -19,9 +19,9 @@ def score_live_agents() -> int:
     return score_agents(Agent.objects.filter(at_work).select_related("live_version", "shadow_version"))
 
 
-def score_agents(agents: Sequence[Agent]) -> int:
+def score_agents(agents: Iterable[Agent]) -> int:
     """Build one new snapshot for each tenant and score these agents on it; return how many scorings began."""
-    begun = 0
+    agents, begun = list(agents), 0
     for tenant in sorted({agent.tenant for agent in agents}):
         try:
             build_snapshot(tenant)

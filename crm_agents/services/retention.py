@@ -120,7 +120,7 @@ def _superfluous(agent: Agent) -> list[ScoringRun]:
             published.setdefault(scoring.version_id, scoring)
         shadow = shadow_scoring(agent)
         kept = {scoring.pk for scoring in list(published.values())[: setting("KEPT_SCORE_SETS")]}
-        kept |= {agent.live_scoring_id, shadow.pk if shadow else None}
+        kept |= {pk for pk in (agent.live_scoring_id, shadow.pk if shadow else None) if pk is not None}
         stored = ScoringRun.objects.filter(agent=agent).exclude(scores=Kept.GONE)
         ended = list(stored.exclude(status__in=ACTIVE_STATES))
         busy = set(

@@ -1,6 +1,5 @@
 """One shard of a scoring in the worker: supervised scorer, rows, and the last one publishes."""
 
-import shutil
 from functools import partial
 from pathlib import Path
 from uuid import UUID
@@ -14,11 +13,11 @@ from crm_agents.models import Agent, RunStatus, ScoringRun, ScoringShard
 from crm_agents.services import audit
 from crm_agents.services.keeping import Keeper
 from crm_agents.services.leases import Lease, claim
-from crm_agents.services.retention import delete_old_scores, erase_removed_customers
 from crm_agents.services.score_writing import write_scores
 from crm_agents.services.scoring import end_scoring, publish_if_complete
 from crm_agents.services.settling import settle
 from crm_agents.services.supervision import ChildFailed, explain_exit, run_child, tail
+from crm_agents.services.watching.recording import record_scoring
 from crm_data.conf import root
 from crm_data.selectors import snapshot_folder
 from handoff.artifact import check_artifact
@@ -82,9 +81,8 @@ def _infer(shard: ScoringShard, keeper: Keeper) -> Path:
 
 
 def _tidy(shard: ScoringShard) -> None:
-    """Once the whole scoring has ended, remove its files and the score sets it makes superfluous."""
-    scoring = ScoringRun.objects.select_related("agent").filter(pk=shard.scoring_id).first()
+    """Once the whole scoring has ended, keep what watching needs of it and remove its files."""
+    scorings = ScoringRun.objects.select_related("agent", "version__agent")
+    scoring = scorings.filter(pk=shard.scoring_id).first()
     if scoring is not None and not scoring.is_active:
-        shutil.rmtree(score_file(shard).parent, ignore_errors=True)
-        delete_old_scores(scoring.agent)
-        erase_removed_customers(scoring.agent)
+        record_scoring(scoring)
