@@ -11,14 +11,13 @@ import os
 import statistics
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from itertools import islice
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
 
 from benchmarks.report import data_file, report, skip
+from benchmarks.scratch import is_postgresql, scratch_database
 
 FILE = "online_retail_II.csv.gz"
 QUICK_ROWS = 100_000
@@ -32,7 +31,7 @@ def main() -> None:
     quick: bool = parser.parse_args().quick
     url = os.environ.get("DATABASE_URL", "")
     path = data_file(FILE)
-    if not url.startswith(("postgres://", "postgresql://")):
+    if not is_postgresql(url):
         skip(figure="ingest", why="DATABASE_URL names no PostgreSQL server")
     elif path is None:
         skip(figure="ingest", why=f"{FILE} is not in CRM_DATA_DIR")
@@ -149,22 +148,6 @@ def first_rows(path: Path, folder: Path) -> Path:
     with gzip.open(path, "rt", encoding="utf-8", newline="") as whole, quick.open("w", newline="") as part:
         part.writelines(islice(whole, QUICK_ROWS + 1))
     return quick
-
-
-@contextmanager
-def scratch_database(url: str) -> Iterator[str]:
-    """Create an empty database on the server of `url`, yield its URL, and drop it."""
-    import psycopg
-    from psycopg.sql import SQL, Identifier
-
-    name = f"crm_ingest_{os.getpid()}"
-    server = urlunsplit(urlsplit(url)._replace(path="/postgres"))
-    with psycopg.connect(server, autocommit=True) as connection:
-        connection.execute(SQL("CREATE DATABASE {}").format(Identifier(name)))
-        try:
-            yield urlunsplit(urlsplit(url)._replace(path=f"/{name}"))
-        finally:
-            connection.execute(SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(Identifier(name)))
 
 
 if __name__ == "__main__":
