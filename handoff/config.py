@@ -17,6 +17,7 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "schedule": ("cosine", "linear", "constant"),
     "precision": ("auto", "fp32", "bf16"),
     "class_weight": ("none", "balanced"),
+    "pretrain": ("auto", "always"),
     "export": ("fp32", "bf16", "int8"),
 }
 
@@ -170,6 +171,7 @@ class TrainingConfig:
     text_model: str = ""  # folder or package of a pretrained text model; "" reads no text
     lora_rank: int = 0  # of the adapters put into the text model's attention; 0 for none
 
+    pretrain: str = "auto"  # "auto" (not where `start` brings weights) | "always"
     pretrain_epochs: int = 1
     epochs: int = 6
     patience: int = 2  # epochs without a better validation metric before stopping
@@ -205,6 +207,25 @@ class TrainingConfig:
                 raise HandoffError(f"{name} is {getattr(self, name)}; it must be {limit}.")
         if self.width % self.heads:
             raise HandoffError(f"width {self.width} must be a multiple of heads {self.heads}.")
+        self._check_start()
+
+    def _check_start(self) -> None:
+        """Refuse what can only be done to weights that are there already."""
+        if not self.start:
+            for name in ("prune_heads", "prune_channels", "prune_layers"):
+                if getattr(self, name):
+                    raise HandoffError(f"{name} is {getattr(self, name)}: choose with start what to prune.")
+            if self.freeze_layers and not self.pretrain_epochs and not self.text_model:
+                raise HandoffError(
+                    f"freeze_layers is {self.freeze_layers}: layers that nothing has trained cannot be kept. "
+                    "Set start or pretrain_epochs."
+                )
+        if self.prune_layers >= self.layers and self.prune_layers:
+            raise HandoffError(f"prune_layers is {self.prune_layers} of {self.layers} layers: one must stay.")
+        if self.freeze_layers > self.layers and not self.text_model:
+            raise HandoffError(f"freeze_layers is {self.freeze_layers}, but there are {self.layers} layers.")
+        if self.lora_rank and not self.text_model:
+            raise HandoffError(f"lora_rank is {self.lora_rank}: adapters need a text_model to sit in.")
 
     @property
     def needed_days(self) -> int:

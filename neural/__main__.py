@@ -1,4 +1,7 @@
-"""python -m neural train | evaluate | score: fine-tune a model and let it answer, in a process of its own."""
+"""python -m neural: fine-tune a model, try settings, look at the data, and let a model answer.
+
+Every command is a process of its own; the first four work on a run folder that holds config.json.
+"""
 
 # The first act, before torch is imported: without its supervisor this process must not live on.
 from neural.parent import die_with_parent
@@ -19,13 +22,25 @@ from handoff.progress import Outcome  # noqa: E402
 
 STOPPED = 143  # 128 + SIGTERM
 
+RUN_COMMANDS = {
+    "train": "run, or go on with, the run of a folder",
+    "try": "the same up to the validation window: what a search compares; the test window stays unseen",
+    "range": "try ever higher learning rates and say which to take",
+    "inspect": "look for what is wrong with the data before a run",
+}
+
 
 def parser() -> argparse.ArgumentParser:
     root = argparse.ArgumentParser(prog="python -m neural", description=__doc__)
     commands = root.add_subparsers(dest="command", required=True)
-    train = commands.add_parser("train", help="run, or go on with, the run of a folder")
-    train.add_argument("run_folder", type=Path)
-    train.add_argument("--checkpoint-seconds", type=float, default=20.0, help="0 writes one after every step")
+    for name, description in RUN_COMMANDS.items():
+        command = commands.add_parser(name, help=description)
+        command.add_argument("run_folder", type=Path)
+        if name != "inspect":
+            command.add_argument("--root", type=Path, help="folder under which the artifact of `start` lies")
+        if name in ("train", "try"):
+            seconds = "0 writes one after every step"
+            command.add_argument("--checkpoint-seconds", type=float, default=20.0, help=seconds)
     for name, description in (("evaluate", "measure a model"), ("score", "answer for one shard's customers")):
         command = commands.add_parser(name, help=description)
         command.add_argument("artifact", type=Path)
@@ -40,13 +55,13 @@ def parser() -> argparse.ArgumentParser:
     return root
 
 
-def run_train(arguments: argparse.Namespace) -> int:
-    from neural.fitting import Stopped
-    from neural.training import train
+def run_folder(arguments: argparse.Namespace) -> int:
+    """Do a command on a run folder and see that its outcome is told, whatever happens."""
+    from neural.runs import Stopped
 
     folder: Path = arguments.run_folder
     try:
-        train(folder, checkpoint_seconds=arguments.checkpoint_seconds)
+        _do(arguments, folder)
     except Stopped:
         return STOPPED
     except HandoffError as error:
@@ -58,6 +73,27 @@ def run_train(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _do(arguments: argparse.Namespace, folder: Path) -> None:
+    """Each command imports what it needs: torch takes seconds, and `inspect` can do without."""
+    if arguments.command == "train":
+        from neural.training import train
+
+        train(folder, checkpoint_seconds=arguments.checkpoint_seconds, root=arguments.root)
+    elif arguments.command == "try":
+        from neural.trials import attempt
+
+        attempt(folder, checkpoint_seconds=arguments.checkpoint_seconds, root=arguments.root)
+    elif arguments.command == "range":
+        from neural.rates import find_rate
+
+        find_rate(folder, root=arguments.root)
+    else:
+        from neural.inspection import inspect
+        from neural.runs import REPORT, finish
+
+        finish(folder, REPORT, lambda progress, stop: inspect(folder, progress))
+
+
 def _failed(folder: Path, error: Exception) -> int:
     if folder.is_dir():
         Outcome("failed", str(error) or type(error).__name__).write(folder)
@@ -66,8 +102,8 @@ def _failed(folder: Path, error: Exception) -> int:
 
 def main() -> int:
     arguments = parser().parse_args()
-    if arguments.command == "train":
-        return run_train(arguments)
+    if arguments.command in RUN_COMMANDS:
+        return run_folder(arguments)
     from neural.scoring import evaluate, score
 
     common = {"root": arguments.root, "out": arguments.out}

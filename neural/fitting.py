@@ -1,65 +1,33 @@
 """Fitting: one explicit loop for pretraining and fine-tuning, that can be killed at any step.
 
-Every step seeds its own randomness from (seed, phase, epoch, step), and the examples of an epoch from
+Every batch seeds its own randomness from (seed, phase, epoch, batch), and the examples of an epoch from
 (seed, phase, epoch). So a position in the run is three numbers, and a resumed run is the same run.
 """
 
 import math
-import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
-from typing import Any, Protocol
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from handoff.config import TrainingConfig
 from handoff.errors import HandoffError, NotEnoughData
 from handoff.missing import Missing
 from handoff.progress import Phase, ProgressWriter
 from neural import checkpoints
-from neural.data.batches import make_batch, split
-from neural.data.world import Queries, World
-from neural.heads import Inputs
-from neural.model import Model
-from neural.prediction import device_of, to_device
-from neural.windows import Windows
+from neural.lessons import Lessons
+from neural.runs import StopFlag, Stopped
 
 CLIP = 1.0  # of the gradient's norm
+FLOOR = 0.05  # of the learning rate, where a schedule ends
 PHASES: tuple[Phase, ...] = ("pretraining", "training")
 TOO_SHORT: Missing = {"code": "no_examples"}
-
-
-class Examples(Protocol):
-    """What the loop needs of a task."""
-
-    def training_queries(self, windows: Windows, rng: np.random.Generator) -> Queries: ...
-    def inputs(self, queries: Queries) -> Inputs: ...
-    def targets(self, queries: Queries, until: float) -> Inputs: ...
-    def loss(self, answer: Tensor, targets: Inputs) -> Tensor: ...
-
-
-class Stopped(Exception):
-    """The supervisor asked the run to end (SIGTERM); its checkpoint is written."""
-
-
-class StopFlag:
-    """Set by SIGTERM, read between steps."""
-
-    def __init__(self) -> None:
-        self.raised = False
-        signal.signal(signal.SIGTERM, self._raise)
-
-    def _raise(self, number: int, frame: FrameType | None) -> None:
-        self.raised = True
-
-    def check(self) -> None:
-        if self.raised:
-            raise Stopped
+B = TypeVar("B")  # a batch, in whatever form its lessons keep it
 
 
 @dataclass
@@ -81,12 +49,25 @@ def seeded(*numbers: int) -> np.random.Generator:
 
 
 def learning_rate(config: TrainingConfig, step: int, of: int) -> float:
-    """Linear warm-up, then half a cosine down to a twentieth."""
+    """Linear warm-up, then down to a twentieth along half a cosine or a line, or not at all."""
     warmup = max(1, round(config.warmup_share * of))
     if step < warmup:
         return config.learning_rate * (step + 1) / warmup
-    share = (step - warmup) / max(1, of - warmup)
-    return config.learning_rate * (0.05 + 0.95 * 0.5 * (1 + math.cos(math.pi * min(share, 1.0))))
+    share = min((step - warmup) / max(1, of - warmup), 1.0)
+    if config.schedule == "constant":
+        return config.learning_rate
+    left = 1 - share if config.schedule == "linear" else 0.5 * (1 + math.cos(math.pi * share))
+    return config.learning_rate * (FLOOR + (1 - FLOOR) * left)
+
+
+def half_precision(config: TrainingConfig, device: torch.device) -> bool:
+    """Whether matrices are multiplied in bfloat16; the weights and the loss stay in float32."""
+    return config.precision == "bf16" or (config.precision == "auto" and device.type == "cuda")
+
+
+def in_steps(batches: Sequence[B], accumulate: int) -> list[Sequence[B]]:
+    """The batches of each optimiser step; the last step may have fewer."""
+    return [batches[begin : begin + accumulate] for begin in range(0, len(batches), accumulate)]
 
 
 @dataclass
@@ -94,8 +75,6 @@ class Fitter:
     """Runs the phases of one run folder."""
 
     config: TrainingConfig
-    world: World
-    windows: Windows
     folder: Path
     progress: ProgressWriter
     stop: StopFlag
@@ -104,8 +83,8 @@ class Fitter:
     def fit(
         self,
         phase: Phase,
-        model: Model,
-        task: Examples,
+        model: nn.Module,
+        lessons: Lessons[B],
         epochs: int,
         validate: Callable[[], dict[str, float]] | None = None,
         metric: str = "",
@@ -113,36 +92,34 @@ class Fitter:
     ) -> State:
         """Train `model` for up to `epochs` and leave it with the best weights (the last, without `validate`).
 
-        Goes on from the newest checkpoint when that one is of the same phase.
+        Goes on from the newest checkpoint when that one is of the same phase. Weights that need no gradient
+        are left as they are.
         """
-        optimizer = torch.optim.AdamW(
-            _groups(model, self.config.weight_decay), lr=self.config.learning_rate, fused=False
-        )
+        optimizer = self.optimizer(model)
         state, best = self._restore(phase, model, optimizer)
         state.total = max(state.total, total)
         saved = time.monotonic()
         while state.epoch < epochs and not self._out_of_patience(state):
-            batches = self._epoch(phase, task, state.epoch)
-            for step in range(state.step, len(batches)):
+            steps = self.epoch(phase, lessons, state.epoch)
+            for step in range(state.step, len(steps)):
                 if self.stop.raised:
                     self._save(phase, model, optimizer, state, best)
                     raise Stopped
-                rate = learning_rate(self.config, state.epoch * len(batches) + step, epochs * len(batches))
-                state.loss += self._step(
-                    phase, model, task, optimizer, batches[step], state.epoch, step, rate
-                )
+                rate = learning_rate(self.config, state.epoch * len(steps) + step, epochs * len(steps))
+                place = (PHASES.index(phase), state.epoch, step)
+                state.loss += self.step(model, lessons, optimizer, steps[step], place, rate)
                 state.step, state.total = step + 1, state.total + 1
-                done = state.epoch * len(batches) + state.step
-                self.progress.write(phase, done, epochs * len(batches), loss=state.loss / state.step)
-                if state.step < len(batches) and time.monotonic() - saved >= self.checkpoint_seconds:
+                done = state.epoch * len(steps) + state.step
+                self.progress.write(phase, done, epochs * len(steps), loss=state.loss / state.step)
+                if state.step < len(steps) and time.monotonic() - saved >= self.checkpoint_seconds:
                     self._save(phase, model, optimizer, state, best)
                     saved = time.monotonic()
             found = validate() if validate else {}
-            best = self._end_epoch(state, len(batches), found, metric, model, best)
+            best = self._end_epoch(state, len(steps), found, metric, model, best)
             self.progress.write(
                 phase,
-                state.epoch * len(batches),
-                epochs * len(batches),
+                state.epoch * len(steps),
+                epochs * len(steps),
                 loss=(state.curve or [{}])[-1].get("train_loss"),
                 metrics=found,
             )
@@ -157,45 +134,53 @@ class Fitter:
         found = checkpoints.load(self.folder / "checkpoints")
         return found is not None and found[1]["phase"] == phase
 
-    def _epoch(self, phase: Phase, task: Examples, epoch: int) -> list[Queries]:
-        rng = seeded(self.config.seed, PHASES.index(phase), epoch)
-        queries = task.training_queries(self.windows, rng)
-        if len(queries) == 0:
-            raise NotEnoughData([TOO_SHORT])
-        return [queries.take(index) for index in split(self.world, queries, self.config.batch_size, rng)]
+    def optimizer(self, model: nn.Module) -> torch.optim.AdamW:
+        return torch.optim.AdamW(
+            _groups(model, self.config.weight_decay), lr=self.config.learning_rate, fused=False
+        )
 
-    def _step(
+    def epoch(self, phase: Phase, lessons: Lessons[B], epoch: int) -> list[Sequence[B]]:
+        """Return the batches of each step. Raises NotEnoughData where there are none."""
+        batches = lessons.epoch(seeded(self.config.seed, PHASES.index(phase), epoch))
+        if not batches:
+            raise NotEnoughData([TOO_SHORT])
+        return in_steps(batches, self.config.accumulate)
+
+    def step(
         self,
-        phase: Phase,
-        model: Model,
-        task: Examples,
+        model: nn.Module,
+        lessons: Lessons[B],
         optimizer: torch.optim.Optimizer,
-        queries: Queries,
-        epoch: int,
-        step: int,
+        batches: Sequence[B],
+        place: tuple[int, int, int],
         rate: float,
     ) -> float:
-        torch.manual_seed(int(seeded(self.config.seed, PHASES.index(phase), epoch, step).integers(2**62)))
-        device = device_of(model)
-        batch = make_batch(self.world, queries).to(device)
-        inputs = to_device(task.inputs(queries), device)
-        targets = to_device(task.targets(queries, self.windows.validation), device)
+        """Take one step on the mean loss over all examples of `batches` and return that loss.
+
+        `place` is (phase, epoch, step). Raises HandoffError where the loss is no number.
+        """
+        model.train()
+        optimizer.zero_grad(set_to_none=True)
+        device = next(model.parameters()).device
+        examples = sum(lessons.size(batch) for batch in batches)
+        total = 0.0
+        for number, batch in enumerate(batches):
+            rng = seeded(self.config.seed, *place[:2], place[2] * self.config.accumulate + number)
+            torch.manual_seed(int(rng.integers(2**62)))
+            with torch.autocast(device.type, torch.bfloat16, enabled=half_precision(self.config, device)):
+                loss = lessons.loss(model, batch, rng) * (lessons.size(batch) / examples)
+            total += loss.item()
+            if not math.isfinite(total):
+                raise HandoffError(
+                    f"The loss is {total} in epoch {place[1] + 1} of {PHASES[place[0]]}: lower learning_rate "
+                    f"(now {self.config.learning_rate}) or look for absurd amounts in the data."
+                )
+            loss.backward()  # type: ignore[no-untyped-call]
+        nn.utils.clip_grad_norm_(model.parameters(), CLIP)
         for group in optimizer.param_groups:
             group["lr"] = rate
-        model.train()
-        with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
-            answer = model(batch, inputs)
-        loss = task.loss(answer.float(), targets)
-        if not torch.isfinite(loss):
-            raise HandoffError(
-                f"The loss is {loss.item()} in epoch {epoch + 1} of {phase}: lower learning_rate "
-                f"(now {self.config.learning_rate}) or look for absurd amounts in the data."
-            )
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
-        nn.utils.clip_grad_norm_(model.parameters(), CLIP)
         optimizer.step()
-        return loss.item()
+        return total
 
     def _end_epoch(
         self,
@@ -203,7 +188,7 @@ class Fitter:
         steps: int,
         found: dict[str, float],
         metric: str,
-        model: Model,
+        model: nn.Module,
         best: checkpoints.Weights,
     ) -> checkpoints.Weights:
         state.epoch += 1
@@ -221,7 +206,7 @@ class Fitter:
     def _save(
         self,
         phase: Phase,
-        model: Model,
+        model: nn.Module,
         optimizer: torch.optim.Optimizer,
         state: State,
         best: checkpoints.Weights,
@@ -235,7 +220,7 @@ class Fitter:
         checkpoints.save(self.folder / "checkpoints", serial, parts, {**vars(state), "phase": phase})
 
     def _restore(
-        self, phase: Phase, model: Model, optimizer: torch.optim.Optimizer
+        self, phase: Phase, model: nn.Module, optimizer: torch.optim.Optimizer
     ) -> tuple[State, checkpoints.Weights]:
         found = checkpoints.load(self.folder / "checkpoints")
         if found is None or found[1]["phase"] != phase:
@@ -249,6 +234,7 @@ class Fitter:
 
 def _groups(model: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
     """Weight decay (the L2 of matrix factorisation too) on matrices, none on biases and norms."""
-    matrices = [p for p in model.parameters() if p.ndim >= 2]
-    others = [p for p in model.parameters() if p.ndim < 2]
+    trained = [p for p in model.parameters() if p.requires_grad]
+    matrices = [p for p in trained if p.ndim >= 2]
+    others = [p for p in trained if p.ndim < 2]
     return [{"params": matrices, "weight_decay": weight_decay}, {"params": others, "weight_decay": 0.0}]

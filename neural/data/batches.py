@@ -42,10 +42,11 @@ class Batch:
         return type(self)(**{name: value.to(device, non_blocking=True) for name, value in pinned.items()})
 
 
-def make_batch(world: World, queries: Queries) -> Batch:
+def make_batch(world: World, queries: Queries, first: Ints | None = None) -> Batch:
     """Gather the newest `max_visits` visits before each customer's latest query.
 
     Queries must be sorted by customer, and each must have a visit within that window before it.
+    `first`, a visit for each different customer, lets histories begin later.
     """
     history = world.history
     customer, row = np.unique(queries.customer, return_inverse=True)
@@ -53,6 +54,8 @@ def make_batch(world: World, queries: Queries) -> Batch:
     np.maximum.at(latest, row, queries.time)
     stop = history.before(customer, latest)
     start = np.maximum(stop - world.config.max_visits, history.visit_start[customer])
+    if first is not None:
+        start = np.maximum(start, first)
     length = int((stop - start).max(initial=1))
 
     owner, visit = expand(start, stop)

@@ -39,7 +39,7 @@ def test_an_impossible_value_is_named(name: str, value: Any, message: str) -> No
 
 def test_an_unknown_setting_is_named_with_the_known_ones() -> None:
     message = refusal(learning_rat=1, epoch=2)
-    assert message.startswith("Unknown setting epoch, learning_rat; known are active_days, agent, ")
+    assert message.startswith("Unknown setting epoch, learning_rat; known are accumulate, active_days, ")
 
 
 def test_a_missing_setting_is_named() -> None:

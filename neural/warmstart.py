@@ -1,0 +1,195 @@
+"""Warm start: a run that begins from the weights of an earlier artifact instead of from chance.
+
+The encoder reads the events of one CRM whatever is asked of it, so an artifact of another agent serves as
+well. Products, kinds, categories and attributes are matched by name; what the earlier model did not know
+keeps its initialisation.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from handoff.artifact import check_artifact
+from handoff.config import TrainingConfig
+from handoff.errors import HandoffError
+from handoff.files import read_json, sha256_of
+from neural.data.world import World
+from neural.encoder import Convolutions, Encoder, Recurrent, Transformer
+from neural.model import Model
+
+Weights = dict[str, Tensor]
+Pairs = tuple[list[int], list[int]]  # places in the new weights, and in the old
+
+
+@dataclass(frozen=True)
+class Start:
+    """An earlier artifact: its weights, and the names that its rows and columns stand for."""
+
+    folder: Path
+    config: TrainingConfig
+    shape: dict[str, Any]
+    products: list[str]
+    kinds: list[str]
+    categories: list[str]
+    facts: list[str]
+    weights: Weights
+
+
+def read_start(config: TrainingConfig, root: Path | None) -> Start:
+    """Open the artifact that `config.start` names.
+
+    Raises HandoffError where it lies outside `root`, is damaged, or was built in another size.
+    """
+    folder = Path(config.start)
+    if root is None:
+        raise HandoffError(f"start is {folder}: name with --root the folder under which artifacts may lie.")
+    check_artifact(folder, root=root)
+    raw, vocabulary = read_json(folder / "model.json"), read_json(folder / "vocabulary.json")
+    if "shape" not in raw or "products" not in vocabulary:
+        raise HandoffError(f"start {folder} is no model of events: choose a version of such an agent.")
+    _same_size(config, folder, raw["shape"])
+    return Start(
+        folder,
+        TrainingConfig.read(folder),
+        raw["shape"],
+        vocabulary["products"],
+        vocabulary["kinds"],
+        vocabulary["categories"],
+        sorted(raw["scale"]["mean"]),
+        load_file(folder / "weights.safetensors"),
+    )
+
+
+def _same_size(config: TrainingConfig, folder: Path, shape: dict[str, Any]) -> None:
+    names = ["backbone", "width"] + {"mf": [], "transformer": ["layers", "heads"]}.get(
+        config.backbone, ["layers"]
+    )
+    for name in names:
+        if shape[name] != getattr(config, name):
+            raise HandoffError(
+                f"{name} is {getattr(config, name)!r}, but start {folder} has {shape[name]!r}: "
+                f"set {name} to {shape[name]!r}, or choose another start."
+            )
+
+
+def take_over(encoder: Encoder, model: Model, world: World, start: Start) -> dict[str, Any]:
+    """Copy what fits into `encoder` and the head of `model`. Returns what was taken over, for the record."""
+    known = world.vocabulary.products[: world.vocabulary.known]
+    products = _matched(["", *known], ["", *start.products])  # row 0: products never seen in training
+    old = {name: value for name, value in start.weights.items() if name.startswith("encoder.")}
+    fresh = encoder.state_dict()
+    for name, value in fresh.items():
+        if f"encoder.{name}" in old:
+            fresh[name] = _mapped(name, value, old[f"encoder.{name}"], products, world, start)
+    encoder.load_state_dict(fresh)
+    head = _take_head(model, products, world, start)
+    return {
+        "sha256": sha256_of(start.folder / "manifest.json"),
+        "agent": start.config.agent,
+        "task": start.config.task,
+        "products": len(products[0]) - 1,
+        "new_products": len(known) + 1 - len(products[0]),
+        "head": head,
+    }
+
+
+def _mapped(name: str, fresh: Tensor, old: Tensor, products: Pairs, world: World, start: Start) -> Tensor:
+    if name == "products.own.weight":
+        return _with_rows(fresh, old, products)
+    if name == "products.category.weight":
+        return _with_rows(fresh, old, _matched(world.vocabulary.categories, start.categories))
+    if name == "kind.weight":
+        return _with_rows(fresh, old, _matched(world.vocabulary.kinds, start.kinds))
+    if name == "backbone.place":  # a longer or shorter history
+        return _with_rows(fresh, old, _common(len(fresh), len(old)))
+    if name == "numbers.weight":  # with or without the calendar, whose columns stand last
+        return _with_rows(fresh.T, old.T, _common(fresh.shape[1], old.shape[1])).T.contiguous()
+    if name == "facts.weight":  # two columns for each numeric attribute: value, and whether it is known
+        new, before = (
+            [f"{fact} {part}" for fact in facts for part in (0, 1)] for facts in _facts(world, start)
+        )
+        return _with_rows(fresh.T, old.T, _matched(new, before)).T.contiguous()
+    if fresh.shape != old.shape:
+        raise HandoffError(
+            f"start {start.folder} has {name} of {tuple(old.shape)}, the run needs {tuple(fresh.shape)}: "
+            "it was built in another size."
+        )
+    return old
+
+
+def _facts(world: World, start: Start) -> tuple[list[str], list[str]]:
+    return sorted(world.scale.mean), start.facts
+
+
+def _take_head(model: Model, products: Pairs, world: World, start: Start) -> bool:
+    """Copy the head of the same task, where it was built in the same shape from the same kinds of events."""
+    if start.config.task != world.config.task or start.kinds != world.vocabulary.kinds:
+        return False
+    fresh = model.head.state_dict()
+    by_product = {
+        f"{name}.weight"
+        for name, module in model.head.named_modules()
+        if isinstance(module, nn.Embedding) and module.num_embeddings == world.vocabulary.known + 1
+    }
+    for name, value in fresh.items():
+        old = start.weights.get(f"head.{name}")
+        if old is None or (old.shape != value.shape and name not in by_product):
+            return False
+        fresh[name] = _with_rows(value, old, products) if name in by_product else old
+    model.head.load_state_dict(fresh)
+    return True
+
+
+def _matched(new: Sequence[str], old: Sequence[str]) -> Pairs:
+    """Places of the names that both know."""
+    place = {name: number for number, name in enumerate(old)}
+    both = [(number, place[name]) for number, name in enumerate(new) if name in place]
+    return [pair[0] for pair in both], [pair[1] for pair in both]
+
+
+def _common(new: int, old: int) -> Pairs:
+    shared = list(range(min(new, old)))
+    return shared, shared
+
+
+def _with_rows(fresh: Tensor, old: Tensor, pairs: Pairs) -> Tensor:
+    """`fresh` with the rows of `old` where both have one. (N, D), (O, D) -> (N, D)"""
+    result = fresh.clone()
+    result[pairs[0]] = old[pairs[1]].to(fresh)
+    return result
+
+
+def freeze(encoder: Encoder, layers: int) -> None:
+    """Keep the embeddings and the first `layers` of the backbone as they are; 0 leaves all to be trained."""
+    if not layers:
+        return
+    for module in (
+        encoder.products,
+        encoder.kind,
+        encoder.numbers,
+        encoder.words,
+        encoder.facts,
+        encoder.enter,
+    ):
+        if module is not None:
+            module.requires_grad_(False)
+    for weight in _lowest(encoder.backbone, layers):
+        weight.requires_grad_(False)
+
+
+def _lowest(backbone: nn.Module, layers: int) -> Iterator[nn.Parameter]:
+    """Weights of the layers nearest to the embeddings."""
+    if isinstance(backbone, Transformer):
+        yield backbone.place
+        yield from backbone.blocks[:layers].parameters()
+    elif isinstance(backbone, Convolutions):
+        yield from backbone.norms[:layers].parameters()
+        yield from backbone.convolutions[:layers].parameters()
+    elif isinstance(backbone, Recurrent):
+        for name, weight in backbone.gru.named_parameters():  # "weight_ih_l0", …
+            if int(name.rpartition("_l")[2]) < layers:
+                yield weight
