@@ -153,14 +153,18 @@ def set_loss(logits: Tensor, query: Tensor, product: Tensor) -> Tensor:
     return -(chosen / size[query]).sum() / len(logits)
 
 
-def survival_loss(logits: Tensor, event_bin: Tensor, last_bin: Tensor) -> Tensor:
+def survival_loss(
+    logits: Tensor, event_bin: Tensor, last_bin: Tensor, weight: Tensor | None = None
+) -> Tensor:
     """Negative log-likelihood of discrete-time survival, censoring included.
 
     logits (Q, bins). `event_bin` (Q,) is the week of the purchase or -1; `last_bin` (Q,) is the number of
-    weeks observed in full or up to the purchase.
+    weeks observed in full or up to the purchase. `weight` (Q,) makes the mean over queries a weighted one.
     """
     week = torch.arange(logits.shape[1], device=logits.device)
     seen = (week < last_bin[:, None]).to(logits.dtype)  # (Q, bins)
     event = (week == event_bin[:, None]).to(logits.dtype)
     terms = F.binary_cross_entropy_with_logits(logits, event, reduction="none") * seen
-    return terms.sum(1).mean()
+    if weight is None:
+        return terms.sum(1).mean()
+    return (terms.sum(1) * weight).sum() / weight.sum()
