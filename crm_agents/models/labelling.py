@@ -78,8 +78,11 @@ class LabelItem(models.Model):
     drawn = models.BooleanField(_("drawn at random"), default=False)
     place = models.FloatField(_("place in the queue"), default=0.0)  # lower comes first
     status = models.CharField(_("status"), max_length=16, choices=ItemStatus.choices, default=ItemStatus.OPEN)
-    label = models.CharField(_("label"), max_length=64, blank=True)  # agreed on, or adjudicated
-    settled_by = models.ForeignKey(  # who adjudicated; empty where the annotators agreed
+    label = models.CharField(_("label"), max_length=64, blank=True)  # agreed on, or decided by a person
+    decided = models.BooleanField(
+        _("decided"), default=False, help_text=_("By a person, so what annotators say changes nothing.")
+    )
+    settled_by = models.ForeignKey(  # who decided; empty where the annotators agreed
         settings.AUTH_USER_MODEL,
         models.SET_NULL,
         null=True,
