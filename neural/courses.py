@@ -14,8 +14,11 @@ import torch
 from handoff.config import TrainingConfig
 from handoff.dataset import Dataset
 from handoff.errors import HandoffError, NotEnoughData
-from neural.artifacts import choose_device, write_artifact
+from neural.artifacts import choose_device, open_artifact, write_artifact
 from neural.calibration import Calibration
+from neural.compression.comparing import compare
+from neural.compression.pruning import Cut, check_cut, estimate_worth, prune
+from neural.compression.storage import round_weights
 from neural.data.world import training_world
 from neural.factors import purchase_factors
 from neural.fitting import TOO_SHORT, Fitter, State
@@ -25,7 +28,7 @@ from neural.requirements import require_enough
 from neural.tasks import find_task
 from neural.tasks.base import Report
 from neural.tasks.pretraining import NextVisit
-from neural.warmstart import freeze, read_start, take_over
+from neural.warmstart import freeze, in_size_of, read_start, take_over
 from neural.windows import Windows
 
 
@@ -58,6 +61,9 @@ class Course(Protocol):
     def report(self, cutoff: float) -> Report:
         """Measure the calibrated model on the window that begins at `cutoff`."""
 
+    def compression(self, test: Report) -> dict[str, Any] | None:
+        """What was made smaller, before and after; None where nothing was. `test` is the model's report."""
+
     def write(self, folder: Path, card: Mapping[str, Any]) -> None:
         """Write and seal the artifact."""
 
@@ -79,10 +85,10 @@ class EventCourse:
     """Pretrain the encoder on everybody's next visit, then fine-tune encoder and head."""
 
     def __init__(self, config: TrainingConfig, dataset: Dataset, *, test: bool, root: Path | None) -> None:
-        self.config = config
+        self.config, self._dataset, self._root = config, dataset, root
         self.windows = windows = Windows.choose(config, dataset.manifest)
         require_enough(config, dataset, windows)
-        start = read_start(config, root) if config.start else None
+        start = read_start(config, windows, root) if config.start else None
         cuts = (windows.validation, windows.test, *([windows.end] if test else []))
         self.world = training_world(config, dataset, train_end=windows.validation, cuts=cuts)
         task_class = find_task(config.task)
@@ -96,6 +102,8 @@ class EventCourse:
         self.calibration: Calibration = {}
         self.started: dict[str, Any] | None = None
         shape = shape_of(self.world, self.task.calendar)
+        if start is not None:
+            shape = in_size_of(shape, start)
         torch.manual_seed(config.seed)
         self.visits = NextVisit(self.world)
         self.pretrained = Model(shape, self.visits.head(shape), self.world.vocabulary)
@@ -104,6 +112,7 @@ class EventCourse:
             vectors = torch.from_numpy(purchase_factors(self.world, windows.validation))
             self.pretrained.encoder.products.own.weight[1:].copy_(vectors)
         if start is not None:
+            check_cut(shape, Cut.of(config))
             self.started = take_over(self.pretrained.encoder, self.model, self.world, start)
 
     def examples(self) -> int:
@@ -115,8 +124,13 @@ class EventCourse:
     def begin(self) -> tuple[Model, EventLessons]:
         self.model.to(choose_device(self.config.device))
         self.model.encoder.load_state_dict(self.pretrained.encoder.state_dict())
+        lessons = EventLessons(self.world, self.windows, self.task)
+        if cut := Cut.of(self.config):
+            self.model.encoder = prune(
+                self.model.encoder, estimate_worth(self.model, lessons, self.config), cut
+            )
         freeze(self.model.encoder, self.config.freeze_layers)
-        return self.model, EventLessons(self.world, self.windows, self.task)
+        return self.model, lessons
 
     def fit(self, fitter: Fitter) -> State:
         config, total = self.config, 0
@@ -144,10 +158,19 @@ class EventCourse:
         return len(draw(self.windows, np.random.default_rng(self.config.seed)))
 
     def calibrate(self) -> None:
+        round_weights(self.model, self.config.export)
         self.calibration = self.task.calibrate(self.model, self.windows)
 
     def report(self, cutoff: float) -> Report:
         return self.task.report(self.model, self.calibration, self.windows, cutoff)
+
+    def compression(self, test: Report) -> dict[str, Any] | None:
+        config = self.config
+        if self._root is None or not config.start or not (Cut.of(config) or config.export != "fp32"):
+            return None
+        cuts = (self.windows.validation, self.windows.test, self.windows.end)
+        before = open_artifact(Path(config.start), self._root, self._dataset, cuts=cuts)
+        return compare(before, self.model, self.task, self.windows, config.export, test.model)
 
     def write(self, folder: Path, card: Mapping[str, Any]) -> None:
         write_artifact(

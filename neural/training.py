@@ -41,6 +41,8 @@ def _train(
     laps.end("evaluating")
     record = evaluation_record(windows, course.examples(), validation, test, state, laps.seconds)
     record["start"] = course.started
+    if compression := course.compression(test):
+        record["compression"] = compression
     write_json(folder / "evaluation.json", record)
     card = model_card(ready.config, ready.dataset.manifest, record, state)
     course.write(folder / "artifact", {**card, "start": course.started})

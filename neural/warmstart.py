@@ -6,20 +6,24 @@ keeps its initialisation.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from handoff.artifact import check_artifact
 from handoff.config import TrainingConfig
 from handoff.errors import HandoffError
 from handoff.files import read_json, sha256_of
+from neural.artifacts import read_weights
 from neural.data.world import World
-from neural.encoder import Convolutions, Encoder, Recurrent, Transformer
+from neural.encoder import Convolutions, Encoder, Recurrent, Shape, Transformer
 from neural.model import Model
+from neural.windows import Windows, parse_time, to_days, to_iso
+
+PRUNED = ("layers", "heads", "head_width", "units")  # sizes that compression may have changed
+INSTANT = 1 / 86_400  # days: times are written in whole seconds
 
 Weights = dict[str, Tensor]
 Pairs = tuple[list[int], list[int]]  # places in the new weights, and in the old
@@ -39,10 +43,11 @@ class Start:
     weights: Weights
 
 
-def read_start(config: TrainingConfig, root: Path | None) -> Start:
+def read_start(config: TrainingConfig, windows: Windows, root: Path | None) -> Start:
     """Open the artifact that `config.start` names.
 
-    Raises HandoffError where it lies outside `root`, is damaged, or was built in another size.
+    Raises HandoffError where it lies outside `root`, is damaged, was built in another size, or has seen
+    the days that this run is tested on.
     """
     folder = Path(config.start)
     if root is None:
@@ -51,29 +56,49 @@ def read_start(config: TrainingConfig, root: Path | None) -> Start:
     raw, vocabulary = read_json(folder / "model.json"), read_json(folder / "vocabulary.json")
     if "shape" not in raw or "products" not in vocabulary:
         raise HandoffError(f"start {folder} is no model of events: choose a version of such an agent.")
-    _same_size(config, folder, raw["shape"])
+    before = TrainingConfig.read(folder)
+    _same_size(config, folder, before)
+    _of_the_past(windows, folder, raw["windows"])
     return Start(
         folder,
-        TrainingConfig.read(folder),
+        before,
         raw["shape"],
         vocabulary["products"],
         vocabulary["kinds"],
         vocabulary["categories"],
         sorted(raw["scale"]["mean"]),
-        load_file(folder / "weights.safetensors"),
+        read_weights(folder),
     )
 
 
-def _same_size(config: TrainingConfig, folder: Path, shape: dict[str, Any]) -> None:
+def _same_size(config: TrainingConfig, folder: Path, before: TrainingConfig) -> None:
+    """What both were asked for; what pruning made of it since is taken over with the weights."""
     names = ["backbone", "width"] + {"mf": [], "transformer": ["layers", "heads"]}.get(
         config.backbone, ["layers"]
     )
     for name in names:
-        if shape[name] != getattr(config, name):
+        mine, theirs = getattr(config, name), getattr(before, name)
+        if mine != theirs:
             raise HandoffError(
-                f"{name} is {getattr(config, name)!r}, but start {folder} has {shape[name]!r}: "
-                f"set {name} to {shape[name]!r}, or choose another start."
+                f"{name} is {mine!r}, but start {folder} has {theirs!r}: "
+                f"set {name} to {theirs!r}, or choose another start."
             )
+
+
+def _of_the_past(windows: Windows, folder: Path, before: dict[str, list[str]]) -> None:
+    """A model that was fitted or chosen on the days of this run's test would know the answers."""
+    until = to_days(parse_time(before["validation"][1]))
+    if until > windows.test + INSTANT:
+        raise HandoffError(
+            f"start {folder} was chosen on events up to {before['validation'][1]}, and this run is tested on "
+            f"those from {to_iso(windows.test)} on: choose a start that was trained on earlier data, or the "
+            "same test_cutoff."
+        )
+
+
+def in_size_of(shape: Shape, start: Start) -> Shape:
+    """The shape of a run's encoder with the sizes of the one that it starts from."""
+    return replace(shape, **{name: start.shape.get(name, getattr(shape, name)) for name in PRUNED})
 
 
 def take_over(encoder: Encoder, model: Model, world: World, start: Start) -> dict[str, Any]:

@@ -10,11 +10,19 @@ Shapes: D width, H heads, W width of a head, U units of a layer.
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from typing import Self
 
+import numpy as np
+import torch
 from torch import Tensor
 
+from handoff.config import TrainingConfig
 from handoff.errors import HandoffError
 from neural.encoder import Encoder, Shape
+from neural.lessons import EventLessons
+from neural.model import Model
+
+BATCHES = 20  # on which worth is estimated
 
 Weights = dict[str, Tensor]
 Kept = tuple[Tensor | None, Tensor]  # indices of one layer's heads, where it has any, and units
@@ -27,6 +35,10 @@ class Cut:
     heads: float = 0.0
     units: float = 0.0
     layers: int = 0
+
+    @classmethod
+    def of(cls, config: TrainingConfig) -> Self:
+        return cls(config.prune_heads, config.prune_channels, config.prune_layers)
 
     def __bool__(self) -> bool:
         return bool(self.heads or self.units or self.layers)
@@ -56,6 +68,15 @@ def check_cut(shape: Shape, cut: Cut) -> None:
         raise HandoffError(
             f"prune_layers is {cut.layers}; of {shape.layers} layers at most {shape.layers - 1} may go."
         )
+
+
+def estimate_worth(model: Model, lessons: EventLessons, config: TrainingConfig) -> list[Worth]:
+    """Estimate what each layer's parts are worth from some training batches; the same for the same run."""
+    rng = np.random.default_rng((config.seed, *b"worth"))
+    torch.manual_seed(config.seed)
+    batches = lessons.epoch(rng)[:BATCHES]
+    model.train()  # cuDNN has no gradients of recurrent layers otherwise
+    return measure_worth(model.encoder, (lessons.loss(model, batch, rng) for batch in batches))
 
 
 def measure_worth(encoder: Encoder, losses: Iterable[Tensor]) -> list[Worth]:
