@@ -4,7 +4,6 @@ Rows are made by the database itself; figures of evaluations repeat, since pages
 """
 
 import datetime as dt
-import json
 from typing import Any
 
 from django.contrib.auth import get_user_model
