@@ -40,4 +40,6 @@ def agent_tools() -> Sequence[Tool]:
 
 def version_tools() -> Sequence[Tool]:
     """Return the tools of a version's page, in their order."""
-    return ()
+    from crm_agents.admin.compression import CompressionTool  # they import this module
+
+    return (CompressionTool(),)
