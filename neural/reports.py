@@ -2,7 +2,8 @@
 
 import platform
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,10 @@ import polars as pl
 import torch
 
 from handoff.config import TrainingConfig
-from handoff.dataset import Manifest
+from handoff.dataset import Dataset, Manifest
+from handoff.predictions import write_predictions
+from neural.evaluation.intervals import intervals
+from neural.evaluation.slices import weakest_first, with_slices
 from neural.fitting import State
 from neural.tasks.base import Report
 from neural.windows import Windows
@@ -24,7 +28,10 @@ def evaluation_record(
     state: State,
     seconds: Mapping[str, float],
 ) -> dict[str, Any]:
-    """The content of `evaluation.json`: the test window's figures, the validation window's beside them."""
+    """The content of `evaluation.json`: the test window's figures, the validation window's beside them.
+
+    "intervals" and "slices" are made of the test window's examples, see `neural.evaluation`.
+    """
     empty: dict[str, Any] = {"calibration": [], "roc": [], "pr": [], "histogram": [], "confusion": None}
     return {
         "windows": windows.as_json(),
@@ -32,8 +39,19 @@ def evaluation_record(
         "metrics": {"model": test.model, "baselines": test.baselines},
         "validation": {"model": validation.model, "baselines": validation.baselines},
         "curves": {**empty, **test.curves, "learning": state.curve or []},
+        "intervals": intervals(test.examples),
+        "slices": weakest_first(test.examples, test.sliced_by) if test.sliced_by else {},
         "seconds": dict(seconds),
     }
+
+
+def keep_examples(folder: Path, report: Report, dataset: Dataset, config: TrainingConfig) -> Report:
+    """Write what was said of each example beside the artifact; return the report with its slices' columns."""
+    if report.examples.is_empty():
+        return report
+    examples = with_slices(report.examples, dataset, config)
+    write_predictions(folder, examples)
+    return replace(report, examples=examples)
 
 
 def model_card(

@@ -5,11 +5,12 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
+import polars as pl
 
 from handoff.config import TrainingConfig
-from handoff.dataset import Dataset
+from handoff.dataset import UTC_TIME, Dataset
 from neural.data.attributes import Attributes, NumberScale, encode_attributes, fit_scale, read_attributes
-from neural.data.history import Floats, History, Ints, read_history
+from neural.data.history import MILLISECONDS, Floats, History, Ints, read_history
 from neural.data.repeats import OwnProducts
 from neural.data.trends import Trends
 from neural.data.vocabulary import Vocabulary, fit_vocabulary
@@ -55,6 +56,13 @@ class World:
         np.minimum.at(first, self.history.line_product, self.history.visit_time[self.history.line_visit])
         return first
 
+    def named(self, queries: Queries) -> pl.DataFrame:
+        """Who is asked about, and when: the first columns of `handoff.predictions`."""
+        names = np.array(self.history.customers, dtype=object)[queries.customer]
+        moments = np.rint(queries.time * MILLISECONDS).astype(np.int64)
+        at = pl.Series(moments, dtype=pl.Int64).cast(pl.Datetime("ms", "UTC")).cast(UTC_TIME)
+        return pl.DataFrame({"customer": pl.Series(names.tolist(), dtype=pl.String), "at": at})
+
     def active(self, cutoff: float) -> Queries:
         """Every customer with an outcome event in the `active_days` before `cutoff`, asked at `cutoff`."""
         return self._with_outcomes(cutoff - self.config.active_days, cutoff)
@@ -77,7 +85,7 @@ def training_world(
     config: TrainingConfig, dataset: Dataset, *, train_end: float, cuts: Sequence[float]
 ) -> World:
     """Fit vocabularies and scales on what lies before `train_end`; read events up to the last of `cuts`."""
-    vocabulary = fit_vocabulary(dataset, end=train_end)
+    vocabulary = fit_vocabulary(dataset, end=train_end, until=max(cuts))
     history = _history(config, dataset, vocabulary, cuts, None)
     rows = read_attributes(dataset, history.customers, config.excluded)
     early = np.unique(history.visit_customer[history.visit_time < train_end])

@@ -1,26 +1,58 @@
 """Classification metrics and curves of one window, from true labels and probabilities."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+import polars as pl
 from sklearn import metrics
 
+from handoff.measures import SMALLEST, Binary
+from handoff.predictions import THRESHOLD
 from neural.data.history import Bools, Floats
 
 POINTS = 100  # of a curve
 BINS = 10  # of calibration and histogram
+DIGITS = 6  # of a curve's coordinates
+
+Metrics = dict[str, float | None]
 
 
-def classification_metrics(
-    label: Bools, probability: Floats, threshold: float = 0.5
-) -> dict[str, float | None]:
-    """ROC and PR AUC, Brier, ECE, accuracy, precision, recall, F1, lift of the top tenth.
+@dataclass(frozen=True)
+class Predicted:
+    """What one method says of Q customers; a rule may rank and warn by other things than its probability."""
+
+    probability: Floats  # (Q,)
+    rank: Floats | None = None  # (Q,) higher is likelier
+    warned: Bools | None = None  # (Q,)
+    facts: Mapping[str, float] = field(default_factory=dict)  # of the method itself, shown with its metrics
+
+    def metrics(self, label: Bools) -> Metrics:
+        found = classification_metrics(label, self.probability)
+        if self.rank is not None:
+            span = max(float(self.rank.max(initial=0.0)), 1.0)
+            ranked = classification_metrics(label, self.rank / span)
+            found.update({name: ranked[name] for name in ("roc_auc", "pr_auc", "lift@10")})
+        if self.warned is not None:
+            warned = classification_metrics(label, self.warned.astype(np.float64))
+            found.update({name: warned[name] for name in ("accuracy", "precision", "recall", "f1")})
+        return {**found, **self.facts}
+
+    def columns(self, method: str) -> list[tuple[str, pl.Series]]:
+        """The method's columns of `predictions.parquet`, with their names."""
+        parts = {"probability": self.probability, "rank": self.rank, "warned": self.warned}
+        prefix = "" if method == "model" else f"{method}."
+        return [(f"{prefix}{part}", pl.Series(each)) for part, each in parts.items() if each is not None]
+
+
+def classification_metrics(label: Bools, probability: Floats, threshold: float = THRESHOLD) -> Metrics:
+    """ROC and PR AUC, Brier, log loss, ECE, accuracy, precision, recall, F1, lift of the top tenth.
 
     A metric the window cannot define (all labels equal, nothing predicted) is None.
     """
     if len(label) == 0:
-        names = ["roc_auc", "pr_auc", "brier", "ece", "accuracy", "precision", "recall", "f1", "lift@10"]
-        return dict.fromkeys(names)
+        return dict.fromkeys(Binary.ALL)
     both = 0 < label.sum() < len(label)
     predicted = probability >= threshold
     hit = float((predicted & label).sum())
@@ -31,6 +63,7 @@ def classification_metrics(
         "roc_auc": float(metrics.roc_auc_score(label, probability)) if both else None,
         "pr_auc": float(metrics.average_precision_score(label, probability)) if label.any() else None,
         "brier": float(np.mean((probability - label) ** 2)),
+        "log_loss": log_loss(label, probability),
         "ece": expected_calibration_error(label, probability),
         "accuracy": float(np.mean(predicted == label)),
         "precision": precision,
@@ -38,6 +71,12 @@ def classification_metrics(
         "f1": 2 * precision * recall / (precision + recall) if defined else None,  # type: ignore[operator]
         "lift@10": lift(label, probability),
     }
+
+
+def log_loss(label: Bools, probability: Floats) -> float:
+    """Mean surprise, in nats; a certainty that was wrong counts as one of a millionth."""
+    clipped = np.clip(probability, SMALLEST, 1 - SMALLEST)
+    return float(-np.mean(np.log(np.where(label, clipped, 1 - clipped))))
 
 
 def expected_calibration_error(label: Bools, probability: Floats) -> float:
@@ -79,7 +118,7 @@ def calibration_curve(label: Bools, probability: Floats) -> list[dict[str, float
     ]
 
 
-def classification_curves(label: Bools, probability: Floats, threshold: float = 0.5) -> dict[str, Any]:
+def classification_curves(label: Bools, probability: Floats, threshold: float = THRESHOLD) -> dict[str, Any]:
     """Everything a model card plots, in JSON values."""
     curves: dict[str, Any] = {
         "calibration": calibration_curve(label, probability),
@@ -119,4 +158,4 @@ def _confusion(label: Bools, predicted: Bools, threshold: float) -> dict[str, fl
 def _thin(x: Floats, y: Floats) -> list[list[float]]:
     """At most POINTS points of a curve, its ends among them."""
     index = np.unique(np.linspace(0, len(x) - 1, min(len(x), POINTS)).round().astype(int))
-    return [[float(x[i]), float(y[i])] for i in index]
+    return [[round(float(x[i]), DIGITS), round(float(y[i]), DIGITS)] for i in index]

@@ -10,6 +10,10 @@ from neural.data.history import Bools, Floats, History, Ints, expand
 from neural.data.world import Queries
 
 LENGTH = 20  # of the lists kept: the longest @k
+CUT = 10  # the usual @k
+LENGTHS = (1, 2, 3, 5, 10, 15, 20)  # of the curve over k
+BINS = 10  # of a histogram
+DIGITS = 6  # of a curve's coordinates
 
 
 @dataclass(frozen=True)
@@ -74,27 +78,75 @@ def ranking_metrics(lists: Ints, truth: Truth, candidates: int, suffix: str = ""
 
     lists (Q, <=20) best first, -1 for no product; `candidates` is the size of the catalogue ranked.
     """
+    found = means(query_metrics(lists, truth))
     kept = truth.size > 0
-    names = ("ndcg@10", "recall@10", "recall@20", "precision@10", "map@10", "hit@10", "coverage@10")
-    if not kept.any():
-        return {name + suffix: None for name in names}
+    listed = np.setdiff1d(lists[kept][:, :CUT], [-1])
+    found["coverage@10"] = len(listed) / max(candidates, 1) if kept.any() else None
+    return {name + suffix: value for name, value in found.items()}
+
+
+def means(values: dict[str, Floats]) -> dict[str, float | None]:
+    """Mean of each metric over the queries that count; None where none does."""
+    kept = {name: each[np.isfinite(each)] for name, each in values.items()}
+    return {name: float(each.mean()) if len(each) else None for name, each in kept.items()}
+
+
+def query_metrics(lists: Ints, truth: Truth) -> dict[str, Floats]:
+    """Each query's own metrics; NaN for a query without truth. name -> (Q,)"""
+    hits, size = hit_matrix(lists, truth), truth.size.astype(np.float64)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        precision_at = np.cumsum(hits[:, :CUT], axis=1) / np.arange(1, CUT + 1)
+        found = {
+            "ndcg@10": ndcg(hits, truth.size, CUT),
+            "recall@10": hits[:, :CUT].sum(1) / size,
+            "recall@20": hits.sum(1) / size,
+            "precision@10": hits[:, :CUT].mean(1),
+            "map@10": (precision_at * hits[:, :CUT]).sum(1) / np.minimum(size, CUT),
+            "hit@10": hits[:, :CUT].any(1).astype(np.float64),
+        }
+    return {name: np.where(truth.size > 0, values, np.nan) for name, values in found.items()}
+
+
+def hit_matrix(lists: Ints, truth: Truth) -> Floats:
+    """1 where a listed product is true. (Q, <=20) -> (Q, 20)"""
     padded = np.full((len(lists), LENGTH), -1, np.int64)
     padded[:, : lists.shape[1]] = lists
-    hits = truth.contains(padded)[kept].astype(np.float64)  # (Q', 20)
-    size = truth.size[kept].astype(np.float64)
-    discount = 1 / np.log2(np.arange(2, 12))
-    ideal = np.concatenate([[0.0], np.cumsum(discount)])[np.minimum(size, 10).astype(int)]
-    precision_at = np.cumsum(hits[:, :10], axis=1) / np.arange(1, 11)
-    values = (
-        (hits[:, :10] @ discount / ideal).mean(),
-        (hits[:, :10].sum(1) / size).mean(),
-        (hits.sum(1) / size).mean(),
-        hits[:, :10].mean(),
-        ((precision_at * hits[:, :10]).sum(1) / np.minimum(size, 10)).mean(),
-        hits[:, :10].any(1).mean(),
-        len(np.setdiff1d(padded[kept][:, :10], [-1])) / max(candidates, 1),
-    )
-    return {name + suffix: float(value) for name, value in zip(names, values, strict=True)}
+    return truth.contains(padded).astype(np.float64)
+
+
+def ndcg(hits: Floats, size: Ints, k: int) -> Floats:
+    """Discounted gain of the first `k` over that of the best possible list; NaN without truth. (Q,)"""
+    discount = 1 / np.log2(np.arange(2, k + 2))
+    ideal = np.concatenate([[0.0], np.cumsum(discount)])[np.minimum(size, k)]
+    found: Floats = np.divide(hits[:, :k] @ discount, ideal, out=np.full(len(hits), np.nan), where=ideal > 0)
+    return found
+
+
+def by_length(lists: Ints, truth: Truth) -> dict[str, list[list[float]]]:
+    """NDCG@k and Recall@k as [k, value] for lists of growing length k; [] where no query has truth."""
+    kept = truth.size > 0
+    if not kept.any():
+        return {"ndcg": [], "recall": []}
+    hits, size = hit_matrix(lists, truth)[kept], truth.size[kept]
+    recall = np.cumsum(hits, axis=1) / size[:, None]
+    return {
+        "ndcg": [[k, round(float(ndcg(hits, size, k).mean()), DIGITS)] for k in LENGTHS],
+        "recall": [[k, round(float(recall[:, k - 1].mean()), DIGITS)] for k in LENGTHS],
+    }
+
+
+def spread_of(values: Floats) -> list[dict[str, float]]:
+    """How many queries got which value, in tenths of 0 to 1."""
+    edges = np.linspace(0, 1, BINS + 1)
+    counts, _ = np.histogram(values[np.isfinite(values)], edges)
+    return [
+        {
+            "from": round(float(edges[i]), DIGITS),
+            "to": round(float(edges[i + 1]), DIGITS),
+            "count": int(count),
+        }
+        for i, count in enumerate(counts)
+    ]
 
 
 def without_own(truth: Truth, own_query: Ints, own_product: Ints) -> Truth:

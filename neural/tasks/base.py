@@ -10,6 +10,7 @@ import polars as pl
 from torch import Tensor, nn
 
 from neural.calibration import Calibration
+from neural.data.history import Bools
 from neural.data.world import Queries, World
 from neural.encoder import Shape
 from neural.heads import Inputs
@@ -27,6 +28,8 @@ class Report:
     model: Metrics
     baselines: dict[str, Metrics]
     curves: dict[str, Any] = field(default_factory=dict)
+    examples: pl.DataFrame = field(default_factory=pl.DataFrame)  # the columns of `handoff.predictions`
+    sliced_by: str = ""  # the metric, higher is better, that is measured on every slice of the examples
 
 
 class Task(ABC):
@@ -38,6 +41,7 @@ class Task(ABC):
 
     metric: ClassVar[str]  # of `validate`, higher is better: early stopping follows it
     calendar: ClassVar[bool] = True  # whether the encoder's visits carry the season
+    classes: ClassVar[bool] = False  # whether the outcomes are classes, of which one may be weighed up
     own_shard_only: ClassVar[bool] = False  # whether scoring a shard reads no other shard's events
 
     def __init__(self, world: World, learnt: Mapping[str, Any] | None = None) -> None:
@@ -46,6 +50,14 @@ class Task(ABC):
 
     def prepare(self, windows: Windows) -> None:  # noqa: B027  (a task may have nothing to learn here)
         """Fill `learnt` from the training window."""
+
+    def outcome(self, cutoff: float) -> tuple[Queries, Bools] | None:
+        """Who is asked about at `cutoff` and what became of them, as yes or no; None where it is neither."""
+        return None
+
+    def outcome_facts(self, cutoff: float) -> dict[str, float]:
+        """What else an inspection should tell of the window that begins at `cutoff`."""
+        return {}
 
     @abstractmethod
     def head(self, shape: Shape) -> nn.Module:

@@ -12,16 +12,17 @@ from torch import Tensor, nn
 from neural.baselines.churn import RecencyRule
 from neural.calibration import Calibration, apply_platt, fit_platt, logit
 from neural.data.batches import in_window
-from neural.data.history import Bools, Floats
+from neural.data.history import Bools, Floats, Ints
 from neural.data.table import Table
 from neural.data.world import Queries
 from neural.encoder import Shape
-from neural.evaluation.classification import classification_curves, classification_metrics
+from neural.evaluation.classification import Predicted, classification_curves, classification_metrics
 from neural.heads import Inputs, SurvivalHead, survival_loss
 from neural.model import Model
 from neural.prediction import answers
 from neural.reasons.churn import warn
-from neural.tasks.base import Metrics, Report, Task
+from neural.tasks.balance import balanced
+from neural.tasks.base import Report, Task
 from neural.windows import Windows
 
 WEEK = 7.0
@@ -33,6 +34,7 @@ SEASONS = 13  # cut-offs a step apart: a year
 class Churn(Task):
     metric: ClassVar[str] = "negative_log_loss"
     calendar: ClassVar[bool] = False  # one known season misleads the encoder; the head is told the date
+    classes: ClassVar[bool] = True
     own_shard_only: ClassVar[bool] = True
 
     @cached_property
@@ -51,6 +53,9 @@ class Churn(Task):
             spread = columns.std(axis=0)
             self.learnt["mean"] = columns.mean(axis=0).tolist()
             self.learnt["spread"] = np.where(spread > 1e-6, spread, 1.0).tolist()
+        if self.world.config.class_weight == "balanced":
+            targets = self.targets(queries, windows.validation)
+            self.learnt["class_weight"] = balanced(_outcome(targets, self.bins))
 
     def head(self, shape: Shape) -> nn.Module:
         return SurvivalHead(shape, len(self.learnt["mean"]), self.bins)
@@ -80,18 +85,25 @@ class Churn(Task):
         bought = wait < width * whole  # in a week half observed, counting buyers alone would raise the hazard
         week = np.where(bought, np.minimum(np.floor(np.where(bought, wait, 0) / width), self.bins - 1), -1)
         observed = np.where(bought, week + 1, whole)
-        return {
+        found = {
             "event_bin": torch.from_numpy(week.astype(np.int64)),
             "last_bin": torch.from_numpy(observed.astype(np.int64)),
         }
+        if "class_weight" in self.learnt:
+            weights = np.array([*self.learnt["class_weight"], 1.0], np.float32)  # stayed, left, -1: unknown
+            found["weight"] = torch.from_numpy(weights[_outcome(found, self.bins)])
+        return found
 
     def loss(self, answer: Tensor, targets: Inputs) -> Tensor:
-        return survival_loss(answer, targets["event_bin"], targets["last_bin"])
+        return survival_loss(answer, targets["event_bin"], targets["last_bin"], targets.get("weight"))
 
     def window(self, cutoff: float) -> tuple[Queries, Bools]:
         """Everyone active at the cut-off, and whether nothing was bought in the horizon after it."""
         queries = self.world.active(cutoff)
         return queries, self.table.counter.next_order(queries) >= self.world.config.horizon_days
+
+    def outcome(self, cutoff: float) -> tuple[Queries, Bools]:
+        return self.window(cutoff)
 
     def validate(self, model: Model, windows: Windows) -> dict[str, float]:
         """The log loss is measured after Platt scaling, so that a shift of the season does not decide."""
@@ -121,12 +133,16 @@ class Churn(Task):
     def report(self, model: Model, calibration: Mapping[str, Any], windows: Windows, cutoff: float) -> Report:
         queries, label = self.window(cutoff)
         probability = apply_platt(self._logits(model, queries), calibration, cutoff)
-        measured = classification_metrics(label, probability)
+        said = {"model": Predicted(probability), **self._baselines(queries, windows)}
+        measured = {name: each.metrics(label) for name, each in said.items()}
+        columns = {name: column for method, each in said.items() for name, column in each.columns(method)}
         return Report(
             len(queries),
+            measured.pop("model"),
             measured,
-            self._baselines(queries, label, windows),
             classification_curves(label, probability) if len(label) else {},
+            self.world.named(queries).with_columns(label=pl.Series(label), **columns),
+            "roc_auc",
         )
 
     def score(
@@ -145,27 +161,23 @@ class Churn(Task):
             result[index] = logit(np.exp(-np.logaddexp(0, hazards.astype(np.float64)).sum(axis=1)))
         return result
 
-    def _baselines(self, queries: Queries, label: Bools, windows: Windows) -> dict[str, Metrics]:
+    def _baselines(self, queries: Queries, windows: Windows) -> dict[str, Predicted]:
         """The recency rule ranks by days since the last purchase and warns from N days on."""
         fitted, truth = self.window(windows.validation)
-        rule = RecencyRule.fit(self.table.counter.days_since(fitted), truth)
-        since = self.table.counter.days_since(queries)
-        found: dict[str, Metrics] = {}
+        found: dict[str, Predicted] = {}
         if "recency_rule" in self.world.config.baselines:
-            found["recency_rule"] = _rule_metrics(rule, since, label)
+            rule = RecencyRule.fit(self.table.counter.days_since(fitted), truth)
+            since = self.table.counter.days_since(queries)
+            found["recency_rule"] = Predicted(
+                rule.probability(since), since, rule.warns(since), {"days": rule.days}
+            )
         if "base_rate" in self.world.config.baselines:
             share = float(truth.mean()) if len(truth) else 0.5
-            found["base_rate"] = classification_metrics(label, np.full(len(label), share))
+            found["base_rate"] = Predicted(np.full(len(queries), share))
         return found
 
 
-def _rule_metrics(rule: RecencyRule, days_since: Floats, label: Bools) -> Metrics:
-    """Ranking metrics by the days themselves; the others by the rule's yes or no."""
-    found = classification_metrics(label, rule.probability(days_since))
-    ranked = classification_metrics(label, days_since / max(days_since.max(initial=0.0), 1.0))
-    warned = classification_metrics(label, rule.warns(days_since).astype(np.float64))
-    for name in ("roc_auc", "pr_auc", "lift@10"):
-        found[name] = ranked[name]
-    for name in ("accuracy", "precision", "recall", "f1"):
-        found[name] = warned[name]
-    return {**found, "days": rule.days}
+def _outcome(targets: Inputs, bins: int) -> Ints:
+    """0 for whoever bought within the horizon, 1 for whoever did not, -1 where that is not known yet. (Q,)"""
+    bought, watched = targets["event_bin"].numpy() >= 0, targets["last_bin"].numpy() == bins
+    return np.where(bought, 0, np.where(watched, 1, -1))

@@ -13,11 +13,12 @@ from torch import Tensor, nn
 from neural.baselines.ranking import RANKERS, Ranker
 from neural.calibration import Calibration, apply_platt, facts_shift, fit_with_facts, logit
 from neural.data.batches import in_batches, in_window
-from neural.data.history import Floats, Ints
+from neural.data.history import Bools, Floats, Ints
 from neural.data.similarity import Neighbours
 from neural.data.table import Counter
 from neural.data.world import Queries
 from neural.encoder import Shape
+from neural.evaluation.novelty import Popularity
 from neural.evaluation.ranking import (
     Truth,
     bought_between,
@@ -26,6 +27,7 @@ from neural.evaluation.ranking import (
     top_lists,
     without_own,
 )
+from neural.evaluation.recommending import Ranked, RankingTest
 from neural.heads import Inputs, NextProductHead, set_loss
 from neural.model import Model
 from neural.prediction import BATCH, answers
@@ -84,6 +86,23 @@ class NextProduct(Task):
     def loss(self, answer: Tensor, targets: Inputs) -> Tensor:
         return set_loss(answer, targets["query"], targets["product"])
 
+    def outcome(self, cutoff: float) -> tuple[Queries, Bools]:
+        """Whether each customer with a history buys anything."""
+        queries = self.world.with_history(cutoff)
+        return queries, self._truth(queries, np.inf).size > 0
+
+    def outcome_facts(self, cutoff: float) -> dict[str, float]:
+        """Share of the pairs bought that are new to their customer, and of the catalogue that is bought."""
+        queries = self.world.with_history(cutoff)
+        truth = self._truth(queries, np.inf)
+        own = self.world.own.before(queries.customer, queries.time)
+        new = without_own(truth, own.query, own.product)
+        bought = len(np.unique(truth.product))
+        return {
+            "new_share": len(new.product) / max(len(truth.product), 1),
+            "coverage": bought / max(self._candidates(cutoff), bought, 1),
+        }
+
     def validate(self, model: Model, windows: Windows) -> dict[str, float]:
         queries = self._buyers(windows.validation)
         lists, _ = self._lists(self._model_scores(model, queries), queries, windows.validation)
@@ -107,17 +126,24 @@ class NextProduct(Task):
         return fit_with_facts(np.concatenate(logits), np.concatenate(facts), np.concatenate(hits))
 
     def report(self, model: Model, calibration: Mapping[str, Any], windows: Windows, cutoff: float) -> Report:
-        queries = self._buyers(cutoff)
-        measured = {"model": self._measure(self._model_scores(model, queries), queries, cutoff)}
+        test = self._test(cutoff)
+        ranked = {"model": self._ranked(self._model_scores(model, test.queries), test)}
         for name in self.world.config.baselines:
-            measured[name] = self.measure_ranker(RANKERS[name](self.world, cutoff), cutoff)
-        return Report(len(queries), measured.pop("model"), measured)
+            ranked[name] = self._by_ranker(RANKERS[name](self.world, cutoff), test)
+        measured = {name: test.metrics(lists) for name, lists in ranked.items()}
+        return Report(
+            len(test.queries),
+            measured.pop("model"),
+            measured,
+            test.curves(ranked),
+            test.examples(self.world.named(test.queries), ranked),
+            self.metric,
+        )
 
     def measure_ranker(self, ranker: Ranker, cutoff: float) -> Metrics:
         """Put any ranker to the test that the model takes on the window that begins at `cutoff`."""
-        queries = self._buyers(cutoff)
-        batches = ((index, part, ranker(part)) for index, part in in_batches(self.world, queries, BATCH))
-        return self._measure(batches, queries, cutoff)
+        test = self._test(cutoff)
+        return test.metrics(self._by_ranker(ranker, test))
 
     def score(
         self, model: Model, calibration: Mapping[str, Any], as_of: float, customers: list[str]
@@ -178,16 +204,20 @@ class NextProduct(Task):
             fresh.append((index, top_lists(scores)))
         return join_lists(overall, len(queries)), join_lists(fresh, len(queries))
 
-    def _measure(self, batches: Batches, queries: Queries, cutoff: float) -> dict[str, float | None]:
+    def _test(self, cutoff: float) -> RankingTest:
+        queries = self._buyers(cutoff)
         truth = self._truth(queries, np.inf)
-        overall, fresh = self._lists(batches, queries, cutoff)
         own = self.world.own.before(queries.customer, queries.time)
         new = without_own(truth, own.query, own.product)
-        candidates = self._candidates(cutoff)
-        return {
-            **ranking_metrics(overall, truth, candidates),
-            **ranking_metrics(fresh, new, candidates, suffix="_new"),
-        }
+        popularity = Popularity.before(self.world, cutoff)
+        return RankingTest(queries, cutoff, truth, new, self._candidates(cutoff), popularity)
+
+    def _ranked(self, batches: Batches, test: RankingTest) -> Ranked:
+        return Ranked(*self._lists(batches, test.queries, test.cutoff))
+
+    def _by_ranker(self, ranker: Ranker, test: RankingTest) -> Ranked:
+        asked = in_batches(self.world, test.queries, BATCH)
+        return self._ranked(((index, part, ranker(part)) for index, part in asked), test)
 
 
 def some(queries: Queries, seed: int) -> Queries:

@@ -20,10 +20,16 @@ from neural.windows import Windows, to_days
 from tests.neural.shop import CHURN, NEXT_PRODUCT, START, Row, event, write_dataset
 
 BASES = {"next_product": NEXT_PRODUCT, "churn": CHURN}
-CHURN_METRICS = {"roc_auc", "pr_auc", "brier", "ece", "accuracy", "precision", "recall", "f1", "lift@10"}
+CHURN_METRICS = {
+    *("roc_auc", "pr_auc", "brier", "log_loss", "ece"),
+    *("accuracy", "precision", "recall", "f1", "lift@10"),
+}
 RANKING_METRICS = {
     f"{name}{suffix}"
-    for name in ("ndcg@10", "recall@10", "recall@20", "precision@10", "map@10", "hit@10", "coverage@10")
+    for name in (
+        *("ndcg@10", "recall@10", "recall@20", "precision@10", "map@10", "hit@10"),
+        *("coverage@10", "novelty@10"),
+    )
     for suffix in ("", "_new")
 }
 
