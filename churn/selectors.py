@@ -23,7 +23,7 @@ def churn_for(agent: Agent, customer_id: str) -> dict[str, Any]:
     Who may see the customer is the caller's question.
     """
     row = cast(ChurnScore | None, live_score(agent, customer_id))
-    answer = score_answer(row) if row else _no_answer(customer_id, why_not_scored(agent))
+    answer = score_answer(row) if row else _no_answer(customer_id, why_not_scored(agent, customer_id))
     feedback = latest_feedback(agent, customer_id).get("")
     return {"agent": agent.name, **answer, **provenance(agent), "feedback": feedback}
 

@@ -8,6 +8,8 @@ from django.utils.translation import gettext as _
 
 from crm_agents.missing import missing_entries
 from crm_agents.models import ACTIVE_STATES, Agent, Feedback, Purpose, RunStatus
+from crm_data.clock import local
+from crm_data.suppression import standing
 
 Entry = dict[str, str]  # `code` for programs, `text` for people
 
@@ -43,8 +45,25 @@ def why_nothing_is_live(agent: Agent) -> list[Entry]:
     return [_entry("training_failed", text)]
 
 
-def why_not_scored(agent: Agent) -> list[Entry]:
+def why_left_out(tenant: str, customer_id: str) -> list[Entry]:
+    """Return `code` and `text` of why agents say nothing of a customer who opted out or was erased."""
+    found = standing(customer_id, tenant)
+    if found.erasure is not None:
+        day = date_format(local(found.erasure.at), "DATE_FORMAT")
+        text = _("What agents knew of this customer was erased on %(day)s; they learn and say nothing more.")
+        return [_entry("erased", text % {"day": day})]
+    if found.opt_out is not None:
+        day = date_format(local(found.opt_out.at), "DATE_FORMAT")
+        text = _("This customer opted out of profiling on %(day)s, so no agent says anything.")
+        return [_entry("opted_out", text % {"day": day})]
+    return []
+
+
+def why_not_scored(agent: Agent, customer_id: str = "") -> list[Entry]:
     """Return `code` and `text` of why one customer is missing from an agent's live scores."""
+    left_out = why_left_out(agent.tenant, customer_id) if customer_id else []
+    if left_out:
+        return left_out
     moment = as_of(agent)
     if moment is None:
         return why_nothing_is_live(agent)

@@ -34,6 +34,10 @@ DEFAULTS: dict[str, Any] = {
     "NEURAL_COMMAND": [],
     # Threads of one trainer or scorer.
     "THREADS": 1,
+    # Where news of alerts is sent by Django's mail; nobody where empty.
+    "ALERT_EMAILS": [],
+    # Days that must lie between a training and one that an alert starts by itself.
+    "RETRAIN_AFTER_DAYS": 7,
     # Per-agent settings, by recipe name: overrides of the recipe's defaults.
     "AGENTS": {},
 }

@@ -150,6 +150,15 @@ def get_customer(user: AnyUser, customer_id: str, *, tenant: str = "") -> Custom
         return _customer_record(source, tenant, found.pk)
 
 
+def find_customer(customer_id: str, *, tenant: str = "") -> CustomerRecord | None:
+    """Return one customer for a service that acts on nobody's behalf, or None where there is none."""
+    source = get_source()
+    with source.scope(tenant):
+        every = reading.customers(source)
+        found = _by_keys(every, source.customers.model, source.customers.key, [customer_id]).first()
+        return None if found is None else _customer_record(source, tenant, found.pk)
+
+
 def customer_names(ids: Iterable[str], *, tenant: str = "") -> dict[str, str]:
     """Return the names of those of `ids` that exist."""
     source = get_source()

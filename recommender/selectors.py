@@ -29,7 +29,7 @@ def recommendations_for(agent: Agent, customer_id: str, *, limit: int = SHOWN) -
     row = cast(RecommendationSet | None, live_score(agent, customer_id))
     answer: dict[str, Any] = {"customer_id": customer_id, "source": None, "items": []}
     if row is None:
-        answer["note"] = joined(entry["text"] for entry in why_not_scored(agent))
+        answer["note"] = joined(entry["text"] for entry in why_not_scored(agent, customer_id))
     else:
         answer = set_answers([row], agent.tenant, limit=limit)[0]
         feedback = latest_feedback(agent, customer_id)

@@ -6,6 +6,7 @@ from crm_agents.models import Agent, Feedback
 from crm_agents.models.feedback import FeedbackVerdict
 from crm_agents.services import audit
 from crm_data.selectors import get_customer
+from crm_data.suppression import standing
 
 
 class FeedbackRejected(Exception):
@@ -37,6 +38,11 @@ def give_feedback(
                 % {"field": name, "length": len(value), "limit": limit}
             )
     customer = get_customer(user, customer_id, tenant=agent.tenant)
+    if standing(customer.id, agent.tenant).left_out:
+        raise FeedbackRejected(
+            _("customer_id is %(id)r, who is left out of what agents do; nothing is stored of this one.")
+            % {"id": customer.id}
+        )
     return Feedback.objects.create(
         agent=agent,
         scoring=agent.live_scoring,

@@ -12,6 +12,7 @@ from crm_agents.jsonable import storable
 from crm_agents.models import ScoreRow, ScoringRun
 from crm_agents.recipes import Recipe, get_recipe
 from crm_agents.services.leases import Lease
+from crm_data.suppression import Suppressed
 from handoff.errors import HandoffError
 from handoff.scores import SCORES
 
@@ -21,11 +22,13 @@ BATCH = 2_000  # rows a transaction, so that a small database's other writers ge
 def write_scores(scoring: ScoringRun, path: Path, lease: Lease) -> int:
     """Write the rows of one shard and return how many; an earlier attempt's rows are replaced.
 
+    Whoever opted out or was erased since the snapshot was built gets no row.
+
     PostgreSQL takes the shard in one COPY, other databases in batches. Readers see nothing of it until
     the scoring is published. Raises HandoffError for a file that is no score file, LeaseLost.
     """
     recipe = get_recipe(scoring.agent.name)
-    frame = _read(path)
+    frame = _without_left_out(_read(path), scoring.agent.tenant)
     database = router.db_for_write(recipe.score_model)
     size = BATCH
     if connections[database].vendor == "postgresql":
@@ -51,6 +54,11 @@ def _read(path: Path) -> pl.DataFrame:
         customer = wrong["customer"][0]
         raise HandoffError(f"{path}: the score of customer {customer} is not a finite number.")
     return frame
+
+
+def _without_left_out(frame: pl.DataFrame, tenant: str) -> pl.DataFrame:
+    gone = Suppressed(tenant).among(frame["customer"])
+    return frame.filter(~pl.col("customer").is_in(sorted(gone))) if gone else frame
 
 
 def _rows(recipe: Recipe, scoring: ScoringRun, part: pl.DataFrame) -> Iterator[ScoreRow]:

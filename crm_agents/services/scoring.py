@@ -16,6 +16,7 @@ from crm_agents.models import (
     ScoringShard,
 )
 from crm_agents.services import audit
+from crm_agents.services.privacy.rows import drop_left_out
 from crm_agents.services.waking import wake
 from crm_data.clock import minute
 from crm_data.models import Snapshot
@@ -136,7 +137,7 @@ def publish_if_complete(agent: Agent, scoring: ScoringRun) -> bool:
     if shards.exclude(status=RunStatus.SUCCEEDED).exists():
         return False
     now = timezone.now()
-    rows = shards.aggregate(total=Sum("rows"))["total"] or 0
+    rows = (shards.aggregate(total=Sum("rows"))["total"] or 0) - drop_left_out(scoring)
     if not ScoringRun.objects.filter(pk=scoring.pk, status__in=ACTIVE_STATES).update(
         status=RunStatus.SUCCEEDED, rows=rows, finished_at=now
     ):
