@@ -48,7 +48,10 @@ def test_a_backbone_trains_and_is_evaluated(
     configure(BASES[task], backbone=backbone).write(tmp_path)
     assert train(tmp_path).status == "succeeded"
     record = read_json(tmp_path / "evaluation.json")
-    assert set(record) == {"windows", "counts", "metrics", "validation", "curves", "seconds"}
+    assert set(record) == {
+        *("windows", "counts", "metrics", "validation", "curves", "intervals", "slices"),
+        *("seconds", "start"),
+    }
     assert set(record["metrics"]["model"]) == (CHURN_METRICS if task == "churn" else RANKING_METRICS)
     assert set(record["metrics"]["baselines"]) == set(BASES[task]["baselines"])
     assert record["curves"]["learning"][0]["epoch"] == 1
