@@ -17,6 +17,7 @@ from django.utils.translation import gettext_lazy
 
 from crm_agents.admin.badges import badge, status_badge, verdict_badge
 from crm_agents.admin.base import RecordAdmin, require
+from crm_agents.admin.compression import compression_rows
 from crm_agents.admin.forms import PromoteForm
 from crm_agents.admin.model_card import configuration, metrics_tables, model_card, version_plots, windows
 from crm_agents.admin.tools import version_tools
@@ -105,6 +106,7 @@ class ModelVersionAdmin(RecordAdmin):
             },
             windows=windows(version.evaluation),
             tables=metrics_tables(version.evaluation),
+            compression=compression_rows(version.evaluation),
             plots=version_plots(version.evaluation, _gate_metric(version)),
             configuration=sorted(configuration(version, artifact_folder(version)).items()),
             scorings=[(scoring, self.url_of(scoring), status_badge(scoring)) for scoring in scorings],
