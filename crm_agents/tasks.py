@@ -7,6 +7,7 @@ from crm_agents.services import execution, rescoring, runs, shards, sweeping
 from crm_agents.services.agents import get_agent
 from crm_agents.services.labelling import jobs as labelling
 from crm_agents.services.orphans import die_with_parent
+from crm_agents.services.tuning import advancing
 
 worker_process_init.connect(die_with_parent, dispatch_uid="crm_agents.orphans")
 beat_embedded_init.connect(die_with_parent, dispatch_uid="crm_agents.orphans.beat")
@@ -30,6 +31,11 @@ def sweep() -> None:
 @shared_task(name="crm_agents.tasks.score_live_agents")
 def score_live_agents() -> None:
     rescoring.score_live_agents()
+
+
+@shared_task(name="crm_agents.tasks.advance_sweep")
+def advance_sweep(sweep_id: str) -> None:
+    advancing.advance(sweep_id)
 
 
 @shared_task(name="crm_agents.tasks.train")

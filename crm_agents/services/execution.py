@@ -1,6 +1,7 @@
 """A run in the worker: snapshot, supervised trainer, gated version or report. Any step may be repeated."""
 
 import shutil
+import signal
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -9,14 +10,17 @@ from uuid import UUID
 
 from django.db import close_old_connections
 
-from crm_agents.folders import run_folder
+from crm_agents.exits import killed_by
+from crm_agents.folders import artifact_root, run_folder
 from crm_agents.jsonable import storable
-from crm_agents.models import Purpose, RunStatus, TrainingRun
+from crm_agents.models import Purpose, RunStatus, Sweep, TrainingRun
 from crm_agents.services.keeping import Keeper
 from crm_agents.services.leases import Lease, claim
 from crm_agents.services.runs import planned_config
 from crm_agents.services.settling import settle
-from crm_agents.services.supervision import ChildFailed, explain_exit, locked, run_child, tail
+from crm_agents.services.supervision import ChildFailed, TryAgain, explain_exit, locked, run_child, tail
+from crm_agents.services.tuning.advancing import advance
+from crm_agents.services.tuning.watching import TrialWatch, found_by
 from crm_agents.services.versions import keep_version
 from crm_data.conf import setting
 from crm_data.selectors import snapshot_folder
@@ -46,15 +50,22 @@ def execute_run(run_id: UUID | str) -> None:
     lease = claim(TrainingRun, run_id, RunStatus.PREPARING)
     if lease is None:
         return
-    run = TrainingRun.objects.select_related("agent", "snapshot", "started_by").get(pk=run_id)
+    related = ("agent", "snapshot", "started_by", "sweep__snapshot")
+    run = TrainingRun.objects.select_related(*related).get(pk=run_id)
     settle(lease, partial(_work, run, lease), partial(_fail, run, lease))
     tidy_run_folder(run)
+    if run.sweep_id:
+        advance(run.sweep_id)
 
 
 def tidy_run_folder(run: TrainingRun) -> None:
-    """Once a run has ended, remove what only resuming it would need."""
+    """Once a run has ended, remove what only resuming it would need; all of a trial, which its row tells."""
     run.refresh_from_db(fields=["status"])
-    if not run.is_active:
+    if run.is_active:
+        return
+    if run.purpose == Purpose.TRIAL:
+        shutil.rmtree(run_folder(run), ignore_errors=True)
+    else:
         for leftover in ("checkpoints", "artifact"):
             shutil.rmtree(run_folder(run) / leftover, ignore_errors=True)
 
@@ -78,9 +89,9 @@ def _keep(run: TrainingRun, lease: Lease, folder: Path) -> None:
     log_tail = tail(folder / LOG)
     if run.purpose == Purpose.TRAIN:
         keep_version(run, lease, folder, log_tail=log_tail)
-    else:
-        report = storable(read_json(folder / "report.json"))
-        lease.finish(RunStatus.SUCCEEDED, report=report, log_tail=log_tail)
+        return
+    found = found_by(run.sweep, run, folder) if run.sweep else {"report": read_json(folder / "report.json")}
+    lease.finish(RunStatus.SUCCEEDED, log_tail=log_tail, **storable(found))
 
 
 def _prepare(run: TrainingRun, lease: Lease, keeper: Keeper, folder: Path) -> None:
@@ -91,10 +102,19 @@ def _prepare(run: TrainingRun, lease: Lease, keeper: Keeper, folder: Path) -> No
             keeper.check()
             keeper.note(progress={"phase": "preparing", "detail": step, "step": done, "of": of})
 
-        run.snapshot = build_snapshot(run.agent.tenant, on_progress=report)
+        shared = run.sweep.snapshot if run.sweep else None
+        run.snapshot = shared or build_snapshot(run.agent.tenant, on_progress=report)
         lease.write(snapshot=run.snapshot)
+        _share_snapshot(run)
     if not (folder / "config.json").exists():
         planned_config(run.agent, run.config, snapshot_folder(run.snapshot)).write(folder)
+
+
+def _share_snapshot(run: TrainingRun) -> None:
+    """Give a sweep the snapshot of its first trial: now the others may begin."""
+    if run.sweep is not None:
+        Sweep.objects.filter(pk=run.sweep.pk, snapshot=None).update(snapshot=run.snapshot)
+        advance(run.sweep.pk)
 
 
 def _supervise(run: TrainingRun, folder: Path, keeper: Keeper) -> Outcome:
@@ -102,16 +122,24 @@ def _supervise(run: TrainingRun, folder: Path, keeper: Keeper) -> Outcome:
     reader = ProgressReader(folder)
     reader.skip_to_end()
     log = folder / LOG
+    trial = TrialWatch(run.sweep, run, folder) if run.sweep else None
 
     def watch() -> None:
         keeper.check()
         lines = list(reader.read())
         if lines:
             keeper.note(**_news(lines[-1]), log_tail=tail(log))
+        if trial is not None:
+            keeper.note(**trial.look())
 
-    code = run_child([COMMAND_OF[run.purpose], str(folder)], log=log, watch=watch)
+    arguments = [COMMAND_OF[run.purpose], str(folder)]
+    if run.purpose != Purpose.INSPECT:
+        arguments += ["--root", str(artifact_root())]
+    code = run_child(arguments, log=log, watch=watch)
     close_old_connections()  # idle while the trainer worked, for hours perhaps
     keeper.flush()
+    if trial is not None and killed_by(code) == signal.SIGKILL and run.attempts < setting("MAX_ATTEMPTS"):
+        raise TryAgain  # a sweep of hours should not lose a trial to one moment without memory
     return Outcome.read(folder) or Outcome("failed", explain_exit(code, tail(log)))
 
 

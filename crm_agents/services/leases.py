@@ -50,9 +50,10 @@ class Lease:
         """Let go of the row in a final state. Raises LeaseLost when it is no longer held."""
         self.write(status=status, finished_at=timezone.now(), **ENDED, **values)
 
-    def release(self) -> None:
-        """Give the row back unfinished, for the sweeper to wake; this attempt does not count."""
-        self.write(**ENDED, status=RunStatus.QUEUED, woken_at=None, attempts=F("attempts") - 1)
+    def release(self, *, counted: bool = False) -> None:
+        """Give the row back unfinished, for the sweeper to wake; this attempt counts only if `counted`."""
+        attempts = {} if counted else {"attempts": F("attempts") - 1}
+        self.write(**ENDED, status=RunStatus.QUEUED, woken_at=None, **attempts)
 
     def to_be_cancelled(self) -> bool:
         return self._mine().filter(cancel_requested=True).exists()

@@ -1,6 +1,7 @@
 """Starting and cancelling runs: what a web request may do. `execution` is the worker's part."""
 
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from crm_agents.models import ACTIVE_STATES, Agent, Purpose, RunStatus, Training
 from crm_agents.recipes import get_recipe, training_config
 from crm_agents.services import audit
 from crm_agents.services.starting import start_folder
-from crm_agents.services.waking import wake
+from crm_agents.services.waking import ask, wake
 from crm_data.clock import minute
 from crm_data.conf import setting
 from handoff.config import TrainingConfig, check_types
@@ -80,6 +81,8 @@ def cancel_run(run: TrainingRun, *, user: audit.Actor = None) -> None:
             status=RunStatus.CANCELLED, cancel_requested=True, finished_at=timezone.now(), notice=""
         ) or mine.filter(status__in=ACTIVE_STATES, cancel_requested=False).update(cancel_requested=True)
         if changed:
+            if run.sweep_id:
+                transaction.on_commit(partial(ask, "crm_agents.tasks.advance_sweep", str(run.sweep_id)))
             audit.record(run.agent, "run.cancelled", run.pk, user=user)
 
 

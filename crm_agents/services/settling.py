@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 from crm_agents.models import RunStatus
 from crm_agents.services.keeping import Keeper
 from crm_agents.services.leases import CancelRequested, Lease, LeaseLost
-from crm_agents.services.supervision import ChildFailed, ChildStopped
+from crm_agents.services.supervision import ChildFailed, ChildStopped, StoppedEarly, TryAgain
 from crm_data.services.snapshots import SnapshotError
 from handoff.errors import HandoffError, NotEnoughData
 
@@ -34,8 +34,12 @@ def _end(lease: Lease, work: Callable[[Keeper], None], fail: Callable[[str], Non
         lease.finish(RunStatus.CANCELLED)
     except NotEnoughData as answer:
         lease.finish(RunStatus.NOT_ENOUGH_DATA, missing=answer.missing)
+    except StoppedEarly as stopped:
+        lease.finish(RunStatus.PRUNED, **stopped.found)
     except ChildStopped:
         lease.release()
+    except TryAgain:
+        lease.release(counted=True)
     except (HandoffError, SnapshotError, ChildFailed, OSError) as error:
         fail(in_words(error))
     except Exception as error:

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from django.utils.translation import gettext as _
 
@@ -28,6 +29,18 @@ class ChildFailed(Exception):
 
 class ChildStopped(Exception):
     """Somebody else than us asked the child to stop: a shutdown of the machine, most often."""
+
+
+class TryAgain(Exception):
+    """The child was killed, and its work is worth another attempt; this one counts."""
+
+
+class StoppedEarly(Exception):
+    """Who watches has seen enough; `found` is what to store with the row."""
+
+    def __init__(self, found: dict[str, Any]) -> None:
+        super().__init__("The trial fell behind the others.")
+        self.found = found
 
 
 def run_child(arguments: Sequence[str], *, log: Path, watch: Callable[[], None]) -> int:

@@ -14,6 +14,7 @@ from crm_agents.services.execution import LOG, tidy_run_folder
 from crm_agents.services.leases import ENDED, WORKING_STATES
 from crm_agents.services.shards import fail_shard
 from crm_agents.services.supervision import tail
+from crm_agents.services.tuning.advancing import advance_all
 from crm_agents.services.waking import send
 from crm_data.conf import setting
 
@@ -28,7 +29,7 @@ LASTING = ("pretraining", "training", "evaluating")
 
 
 def sweep() -> int:
-    """Heal stranded runs and shards; return how many rows were requeued, ended or woken."""
+    """Heal stranded runs, shards and sweeps; return how many rows were requeued, ended or woken."""
     healed = 0
     for model in (TrainingRun, ScoringShard):
         expired = model._default_manager.filter(status__in=WORKING_STATES, lease_until__lt=timezone.now())
@@ -37,6 +38,7 @@ def sweep() -> int:
         due = [row for row in model._default_manager.filter(status=RunStatus.QUEUED) if _is_due(row)]
         if send(due):
             healed += len(due)
+    advance_all()
     return healed
 
 

@@ -1,7 +1,7 @@
 """Wake-up messages. The row is stored first; a message that cannot be sent costs time, never work."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
 
@@ -43,8 +43,23 @@ def wake(rows: Sequence[Leased]) -> None:
 
 def send(rows: Sequence[Leased]) -> bool:
     """Send now. Where the queue cannot be reached, note that on the rows and leave them to the sweeper."""
-    if not rows:
+    if not rows or _reached(lambda connection: _publish(connection, rows)):
         return True
+    _note(rows, _("The queue cannot be reached. The work is stored and starts once it can."))
+    return False
+
+
+def ask(task: str, *arguments: str) -> bool:
+    """Send a message that nothing waits for; False, after the same patience, where it could not be sent."""
+
+    def publish(connection: Connection) -> None:
+        connection.ensure_connection(max_retries=1, interval_start=0, timeout=PATIENCE)
+        current_app.send_task(task, args=list(arguments), connection=connection, retry=False)
+
+    return _reached(publish)
+
+
+def _reached(publish: Callable[[Connection], None]) -> bool:
     connection = current_app.connection_for_write(connect_timeout=PATIENCE, transport_options=IMPATIENT)
     errors: tuple[type[BaseException], ...] = (
         OSError,
@@ -54,10 +69,9 @@ def send(rows: Sequence[Leased]) -> bool:
         *connection.channel_errors,
     )
     try:
-        _publish(connection, rows)
+        publish(connection)
     except errors as error:
         logger.warning("The queue cannot be reached: %s", error)
-        _note(rows, _("The queue cannot be reached. The work is stored and starts once it can."))
         return False
     finally:
         with suppress(*errors):
