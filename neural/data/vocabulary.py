@@ -54,15 +54,18 @@ class Vocabulary:
         )
 
 
-def fit_vocabulary(dataset: Dataset, *, end: float) -> Vocabulary:
-    """Number what was seen before `end` (days since 1970), in alphabetical order."""
+def fit_vocabulary(dataset: Dataset, *, end: float, until: float | None = None) -> Vocabulary:
+    """Number what was seen before `end` (days since 1970), in alphabetical order.
+
+    No event from `until` on is read.
+    """
     events = dataset.events().filter(pl.col("at") < EPOCH + timedelta(days=end))
     products = events.select(pl.col("product").drop_nulls().unique().sort()).collect()["product"].to_list()
     kinds = events.select(pl.col("kind").drop_nulls().unique().sort()).collect()["kind"].to_list()
     known = dataset.products().filter(pl.col("product").is_in(products))
     categories = known.select(pl.col("category").drop_nulls().unique().sort()).collect()["category"]
     named = [name for name in categories.to_list() if name != UNKNOWN]
-    return complete_vocabulary(dataset, products, [UNKNOWN, *kinds], [UNKNOWN, *named])
+    return complete_vocabulary(dataset, products, [UNKNOWN, *kinds], [UNKNOWN, *named], until=until)
 
 
 def read_vocabulary(folder: Path, dataset: Dataset) -> Vocabulary:
@@ -72,10 +75,18 @@ def read_vocabulary(folder: Path, dataset: Dataset) -> Vocabulary:
 
 
 def complete_vocabulary(
-    dataset: Dataset, products: list[str], kinds: list[str], categories: list[str]
+    dataset: Dataset,
+    products: list[str],
+    kinds: list[str],
+    categories: list[str],
+    *,
+    until: float | None = None,
 ) -> Vocabulary:
     table = dataset.products().collect()
-    seen = dataset.events().select(pl.col("product").drop_nulls().unique()).collect()["product"]
+    events = dataset.events()
+    if until is not None:
+        events = events.filter(pl.col("at") < EPOCH + timedelta(days=until))
+    seen = events.select(pl.col("product").drop_nulls().unique()).collect()["product"]
     later = sorted((set(seen) | set(table["product"])) - set(products))
     names = [*products, *later]
     facts = pl.DataFrame({"product": names}, schema={"product": pl.String}).join(
