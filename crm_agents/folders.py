@@ -6,6 +6,9 @@ from uuid import UUID
 from crm_agents.models import Agent, ModelVersion, ScoringRun, ScoringShard, TrainingRun
 from crm_data.conf import root
 
+# The name that `handoff.predictions` gives it; that module loads polars, which pages can do without.
+PREDICTIONS = "predictions.parquet"
+
 
 def run_folder(run: TrainingRun) -> Path:
     """Return the folder in which one run is trained and resumed."""
@@ -26,6 +29,16 @@ def artifact_folder(version: ModelVersion) -> Path:
     return artifact_root() / version.artifact
 
 
+def records_folder(version: ModelVersion) -> Path:
+    """Return what is kept of a version beside its artifact: what names customers, who can be erased."""
+    return root() / "records" / version.artifact
+
+
+def predictions_file(version: ModelVersion) -> Path:
+    """Return what the version said of each example of its test window, see `handoff.predictions`."""
+    return records_folder(version) / PREDICTIONS
+
+
 def score_file(shard: ScoringShard) -> Path:
     """Return the file that the scorer of one shard writes."""
     return score_folder(shard.scoring_id) / f"shard-{shard.shard:04d}.parquet"
@@ -39,3 +52,8 @@ def score_folder(scoring: UUID | str) -> Path:
 def kept_folder(scoring: ScoringRun) -> Path:
     """Return what is kept of a scoring until its outcomes are known; it names customers."""
     return root() / "scorings" / str(scoring.pk)
+
+
+def changed_file(scoring: ScoringRun) -> Path:
+    """Return the list of customers whom a shadow's scoring sees otherwise than the live one."""
+    return kept_folder(scoring) / "changed.json"

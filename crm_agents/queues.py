@@ -11,21 +11,30 @@ from typing import Any
 from celery.schedules import crontab
 
 SWEEP_SECONDS = 15.0
+WATCH_SECONDS = 300.0
 
 # Training and scoring go to the workers with a GPU; everything else to the site's default queue.
 TASK_ROUTES: dict[str, dict[str, str]] = {
     "crm_agents.tasks.execute_run": {"queue": "gpu"},
     "crm_agents.tasks.score_shard": {"queue": "gpu"},
+    "crm_agents.tasks.judge_scoring": {"queue": "gpu"},
 }
 
 
-def beat_schedule(sweep_seconds: float = SWEEP_SECONDS) -> dict[str, dict[str, Any]]:
-    """Return the entries without which killed work stays where it is and scores grow old."""
+def beat_schedule(
+    sweep_seconds: float = SWEEP_SECONDS, watch_seconds: float = WATCH_SECONDS
+) -> dict[str, dict[str, Any]]:
+    """Return the entries without which killed work stays where it is, scores grow old and nobody hears."""
     return {
         "Heal stranded work": {
             "task": "crm_agents.tasks.sweep",
             "schedule": sweep_seconds,
             "options": {"expires": 2 * sweep_seconds},  # sweeps of a stopped worker must not pile up
+        },
+        "Keep watch": {
+            "task": "crm_agents.tasks.keep_watch",
+            "schedule": watch_seconds,
+            "options": {"expires": watch_seconds},
         },
         "Score with the live versions": {
             "task": "crm_agents.tasks.score_live_agents",

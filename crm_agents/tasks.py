@@ -8,6 +8,7 @@ from crm_agents.services.agents import get_agent
 from crm_agents.services.labelling import jobs as labelling
 from crm_agents.services.orphans import die_with_parent
 from crm_agents.services.tuning import advancing
+from crm_agents.services.watching import judging, keeping_watch
 
 worker_process_init.connect(die_with_parent, dispatch_uid="crm_agents.orphans")
 beat_embedded_init.connect(die_with_parent, dispatch_uid="crm_agents.orphans.beat")
@@ -38,10 +39,20 @@ def advance_sweep(sweep_id: str) -> None:
     advancing.advance(sweep_id)
 
 
+@shared_task(name="crm_agents.tasks.keep_watch")
+def keep_watch() -> None:
+    keeping_watch.keep_watch()
+
+
+@shared_task(name="crm_agents.tasks.judge_scoring")
+def judge_scoring(scoring_id: str) -> None:
+    judging.judge_scoring(scoring_id)
+
+
 @shared_task(name="crm_agents.tasks.train")
 def train(agent: str, tenant: str = "") -> None:
     """Start a run by the recipe's name: for schedules made in the admin."""
-    runs.start_run(get_agent(agent, tenant=tenant))
+    runs.start_run(get_agent(agent, tenant=tenant), started_for={"code": "schedule"})
 
 
 @shared_task(name="crm_agents.tasks.fill_label_set")

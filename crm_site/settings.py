@@ -9,7 +9,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_lazy as _
 
 from crm_agents.api.description import DESCRIPTION
-from crm_agents.queues import SWEEP_SECONDS, TASK_ROUTES, beat_schedule
+from crm_agents.queues import SWEEP_SECONDS, TASK_ROUTES, WATCH_SECONDS, beat_schedule
 from crm_site.filesystem_broker import transport_options
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -141,7 +141,12 @@ CRM_AGENTS: dict[str, Any] = {
     "LEASE_SECONDS": env.int("CRM_LEASE_SECONDS", default=30),
     "NEURAL_COMMAND": env.list("CRM_NEURAL_COMMAND", default=[]),
     "THREADS": env.int("CRM_THREADS", default=1),
+    "ALERT_EMAILS": env.list("CRM_ALERT_EMAILS", default=[]),
 }
+
+# Mail about alerts goes to the log, unless EMAIL_URL names a server: smtp+tls://user:password@host:587
+vars().update(env.email_url("EMAIL_URL", default="consolemail://"))
+DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="crm-agents@localhost")
 
 REST_FRAMEWORK: dict[str, Any] = {
     # The first one names the challenge of a 401 answer.
@@ -180,7 +185,10 @@ CELERY_TASK_DEFAULT_QUEUE = "default"
 CELERY_TASK_ROUTES = TASK_ROUTES
 CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
 # Entries that the beat process keeps in its tables; more are added in the admin.
-CELERY_BEAT_SCHEDULE = beat_schedule(env.float("CRM_SWEEP_SECONDS", default=SWEEP_SECONDS))
+CELERY_BEAT_SCHEDULE = beat_schedule(
+    env.float("CRM_SWEEP_SECONDS", default=SWEEP_SECONDS),
+    env.float("CRM_WATCH_SECONDS", default=WATCH_SECONDS),
+)
 
 LOGGING = {
     "version": 1,

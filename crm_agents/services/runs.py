@@ -40,8 +40,11 @@ def start_run(
     config: Mapping[str, Any] | None = None,
     publish: bool = True,
     purpose: Purpose = Purpose.TRAIN,
+    started_for: Mapping[str, Any] | None = None,
 ) -> TrainingRun:
     """Store a queued run and wake a worker up once the row is committed. Trials: see services/tuning.
+
+    `started_for` are the facts of why it starts without a person, see services/watching/schedule.
 
     A queue that cannot be reached is noted in `run.notice`; the sweeper wakes the run later. Raises
     RunAlreadyActive, and HandoffError for a bad configuration.
@@ -56,8 +59,11 @@ def start_run(
                 config=overrides,
                 publish=publish and purpose == Purpose.TRAIN,
                 started_by=audit.known(user),
+                started_for=dict(started_for or {}),
             )
-            other = {} if purpose == Purpose.TRAIN else {"purpose": purpose.value}
+            other: dict[str, Any] = {} if purpose == Purpose.TRAIN else {"purpose": purpose.value}
+            if started_for:
+                other["started_for"] = dict(started_for)
             audit.record(agent, "run.started", run.pk, user=user, detail={"config": overrides, **other})
             wake([run])
     except IntegrityError as error:

@@ -5,10 +5,10 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from crm_agents.folders import kept_folder
+from crm_agents.folders import changed_file
 from crm_agents.models import Agent, ScoringRun
 from crm_agents.selectors import shadow_scoring
-from crm_agents.services.watching.kept import CHANGED, read_scores
+from crm_agents.services.watching.kept import read_scores
 from handoff.files import write_json
 
 BINS = 20
@@ -35,7 +35,7 @@ def compare_shadow(agent: Agent) -> bool:
         "only_shadow": len(ours) - len(both),
         **compare(both),
     }
-    write_json(kept_folder(shadow) / CHANGED, {"customers": most_changed(both)})
+    write_json(changed_file(shadow), {"customers": most_changed(both)})
     ScoringRun.objects.filter(pk=shadow.pk).update(beside_live=facts)
     return True
 

@@ -1,12 +1,10 @@
 """Drift: how far what a version is asked about today lies from what it was tested on, as facts."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from handoff.profiles import Counted, Drift, Profile, Reference, drifts, sum_profiles
-
-FEWEST = 50  # customers of whom drift is told at all
 
 
 def measure_drift(artifact: Path, profiles: Sequence[Path]) -> dict[str, Any]:
@@ -31,11 +29,6 @@ def drift_facts(reference: Reference, today: Profile) -> dict[str, Any]:
     if scores is not None:
         facts["scores"] = {**_facts(scores), **_shares(reference.scores, today.scores)}
     return facts
-
-
-def drifted(facts: Mapping[str, Any], part: Mapping[str, Any], limit: float) -> bool:
-    """Tell whether one figure of `drift_facts` lies above a limit by more than chance explains."""
-    return bool(facts["customers"] >= FEWEST and part["psi"] - part["by_chance"] > limit)
 
 
 def _facts(drift: Drift) -> dict[str, Any]:

@@ -1,8 +1,7 @@
 """The scores that are kept, in one small file a scoring, until it is known how they turned out."""
 
-import json
 import shutil
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Sequence
 from io import BytesIO
 from pathlib import Path
 
@@ -13,17 +12,10 @@ from crm_agents.models import Agent, ScoringRun
 from crm_agents.recipes import Recipe, get_recipe
 from crm_agents.selectors import shadow_scoring
 from handoff.errors import HandoffError
-from handoff.files import read_json, write_bytes, write_json
+from handoff.files import write_bytes
+from handoff.outcomes import KEPT
 
-KEPT = pl.Schema(
-    {
-        "customer": pl.String(),
-        "score": pl.Float64(),
-        "tier": pl.String(),  # "" where the agent has none
-        "items": pl.List(pl.String()),  # the products of a ranking, best first; null where it is none
-    }
-)
-SCORES, CHANGED = "scores.parquet", "changed.json"
+SCORES = "scores.parquet"
 _ITEMS = pl.Struct({"items": pl.List(pl.Struct({"product": pl.String()}))})
 
 
@@ -70,29 +62,6 @@ def thin_out(scoring: ScoringRun) -> int:
     return gone
 
 
-def forget_customers(scorings: Iterable[ScoringRun], customers: Collection[str]) -> int:
-    """Erase customers from everything that is kept; return how many rows."""
-    rows = 0
-    for scoring in scorings:
-        frame = read_scores(scoring)
-        if frame is None:
-            continue
-        rest = frame.filter(~pl.col("customer").is_in(list(customers)))
-        if len(rest) < len(frame):
-            rows += len(frame) - len(rest)
-            _write(kept_folder(scoring) / SCORES, rest)
-        _forget_changed(kept_folder(scoring) / CHANGED, customers)
-    return rows
-
-
-def _forget_changed(path: Path, customers: Collection[str]) -> None:
-    if path.exists():
-        changed = read_json(path)["customers"]
-        rest = [entry for entry in changed if entry["customer"] not in customers]
-        if len(rest) < len(changed):
-            write_json(path, {"customers": rest})
-
-
 def _compact(recipe: Recipe, path: Path) -> pl.DataFrame:
     try:
         frame = pl.read_parquet(path)
@@ -115,10 +84,3 @@ def _write(path: Path, frame: pl.DataFrame) -> None:
     buffer = BytesIO()
     frame.write_parquet(buffer, compression="zstd")
     write_bytes(path, buffer.getvalue())
-
-
-def changed_customers(scoring: ScoringRun) -> list[dict[str, object]]:
-    """Return the customers whom a shadow sees most differently, as `beside` stored them."""
-    path = kept_folder(scoring) / CHANGED
-    found: list[dict[str, object]] = json.loads(path.read_text())["customers"] if path.exists() else []
-    return found

@@ -4,11 +4,12 @@ import logging
 import shutil
 from pathlib import Path
 
-from crm_agents.folders import artifact_folder, kept_folder, score_folder
+from crm_agents.folders import artifact_folder, score_folder
 from crm_agents.jsonable import storable
 from crm_agents.models import RunStatus, ScoringRun
 from crm_agents.services.retention import delete_old_scores, erase_removed_customers
-from crm_agents.services.supervision import ChildFailed, locked
+from crm_agents.services.watching.alerting import check_alerts
+from crm_agents.services.watching.alone import alone
 from crm_agents.services.watching.beside import compare_shadow
 from crm_agents.services.watching.drift import measure_drift
 from crm_agents.services.watching.kept import keep_scores, thin_out
@@ -24,11 +25,17 @@ def record_scoring(scoring: ScoringRun) -> None:
     May be done again, as after a crash: the shards' files go last.
     """
     files = score_folder(scoring.pk)
-    if scoring.status == RunStatus.SUCCEEDED and files.exists():
-        _keep(scoring, files)
-    shutil.rmtree(files, ignore_errors=True)
+    if not files.exists():
+        return
+    with alone(files) as first:
+        if not first:
+            return
+        if scoring.status == RunStatus.SUCCEEDED:
+            _keep(scoring, files)
+        shutil.rmtree(files, ignore_errors=True)
     delete_old_scores(scoring.agent)
     erase_removed_customers(scoring.agent)
+    check_alerts(scoring.agent)
 
 
 def record_leftovers() -> int:
@@ -44,15 +51,13 @@ def record_leftovers() -> int:
 
 def _keep(scoring: ScoringRun, files: Path) -> None:
     """Note what went wrong rather than fail: the scores themselves are out already."""
-    kept_folder(scoring).mkdir(parents=True, exist_ok=True)
     try:
-        with locked(kept_folder(scoring), patience=0):
-            keep_scores(scoring, sorted(files.glob("shard-*.parquet")))
-            profiles = sorted(files.glob("*.profile.json"))
-            facts = measure_drift(artifact_folder(scoring.version), profiles)
-            ScoringRun.objects.filter(pk=scoring.pk).update(drift=storable(facts))
-            compare_shadow(scoring.agent)
-            thin_out(scoring)
-    except (HandoffError, OSError, ChildFailed) as error:
+        keep_scores(scoring, sorted(files.glob("shard-*.parquet")))
+        profiles = sorted(files.glob("*.profile.json"))
+        facts = measure_drift(artifact_folder(scoring.version), profiles)
+        ScoringRun.objects.filter(pk=scoring.pk).update(drift=storable(facts))
+        compare_shadow(scoring.agent)
+        thin_out(scoring)
+    except (HandoffError, OSError) as error:
         logger.warning("%s cannot be watched: %s", scoring, error)
         ScoringRun.objects.filter(pk=scoring.pk).update(drift={"problem": str(error)})
