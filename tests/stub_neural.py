@@ -8,7 +8,7 @@ values      metrics of a trial's epochs, by learning rate: {"0.01": [0.1, 0.2, 0
 model       a metric's value of the model on the test window
 outcome     "not_enough_data" or "failed"                   exit          exit status without an outcome
 kill        true: dies by SIGKILL at the first step         fail_shard    this shard's scoring fails
-scores      score of every customer
+scores      score of every customer                         predictions   content of predictions.parquet
 """
 
 import json
@@ -108,6 +108,8 @@ def finish(folder: Path, config: TrainingConfig, options: dict[str, Any]) -> Non
         better = dict.fromkeys(better, options["model"])
     baselines = {name: dict(METRICS) for name in config.baselines}
     write_json(folder / "evaluation.json", {"metrics": {"model": better, "baselines": baselines}})
+    if "predictions" in options:
+        (folder / "predictions.parquet").write_text(options["predictions"])
     staged = folder / ".artifact"
     staged.mkdir(exist_ok=True)
     (staged / "weights.safetensors").write_bytes(b"weights" * 100)

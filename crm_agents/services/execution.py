@@ -11,7 +11,7 @@ from uuid import UUID
 from django.db import close_old_connections
 
 from crm_agents.exits import killed_by
-from crm_agents.folders import artifact_root, run_folder
+from crm_agents.folders import PREDICTIONS, artifact_root, run_folder
 from crm_agents.jsonable import storable
 from crm_agents.models import Purpose, RunStatus, Sweep, TrainingRun
 from crm_agents.services.keeping import Keeper
@@ -68,6 +68,7 @@ def tidy_run_folder(run: TrainingRun) -> None:
     else:
         for leftover in ("checkpoints", "artifact"):
             shutil.rmtree(run_folder(run) / leftover, ignore_errors=True)
+        (run_folder(run) / PREDICTIONS).unlink(missing_ok=True)  # the version has it, and can forget customers
 
 
 def _work(run: TrainingRun, lease: Lease, keeper: Keeper) -> None:

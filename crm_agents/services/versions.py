@@ -7,7 +7,7 @@ from typing import Any
 from django.db import transaction
 from django.db.models import Max
 
-from crm_agents.folders import agent_artifacts, artifact_root
+from crm_agents.folders import PREDICTIONS, agent_artifacts, artifact_root, records_folder
 from crm_agents.jsonable import storable
 from crm_agents.models import Agent, ModelVersion, RunStatus, TrainingRun
 from crm_agents.models.agent import Verdict
@@ -19,7 +19,7 @@ from crm_agents.services.scoring import fail_to_start, start_scoring
 from crm_agents.services.starting import find_start
 from handoff.artifact import check_artifact
 from handoff.errors import HandoffError
-from handoff.files import publish_folder, read_json, sha256_of
+from handoff.files import publish_folder, read_json, sha256_of, write_bytes
 
 
 def keep_version(run: TrainingRun, lease: Lease, folder: Path, *, log_tail: str) -> ModelVersion:
@@ -36,7 +36,7 @@ def keep_version(run: TrainingRun, lease: Lease, folder: Path, *, log_tail: str)
     with transaction.atomic():
         agent = Agent.objects.select_for_update().get(pk=run.agent_id)
         lease.write()  # before anything is moved: the lease must be ours, and stays so until the commit
-        version = _create(agent, run, staged, storable(evaluation), judgement)
+        version = _create(agent, run, folder, staged, storable(evaluation), judgement)
         lease.finish(RunStatus.SUCCEEDED, log_tail=log_tail)
         if judgement.passed and run.publish:
             _score(agent, version, run)
@@ -69,7 +69,12 @@ def _stage(run: TrainingRun, artifact: Path) -> Path:
 
 
 def _create(
-    agent: Agent, run: TrainingRun, staged: Path, evaluation: dict[str, Any], judgement: Judgement
+    agent: Agent,
+    run: TrainingRun,
+    folder: Path,
+    staged: Path,
+    evaluation: dict[str, Any],
+    judgement: Judgement,
 ) -> ModelVersion:
     if run.snapshot is None:
         raise HandoffError(f"Run {run.pk} has no snapshot.")
@@ -77,7 +82,7 @@ def _create(
     place = agent_artifacts(agent) / str(number)
     digest = sha256_of(staged / "manifest.json")
     publish_folder(staged, place)  # replaces what a crash before the commit may have left there
-    version = ModelVersion.objects.create(
+    version = ModelVersion(
         agent=agent,
         number=number,
         run=run,
@@ -89,6 +94,17 @@ def _create(
         verdict_reasons=judgement.reasons,
         parent=_parent(agent, run),
     )
+    _keep_predictions(version, folder)
+    version.save()
     detail = {"verdict": version.verdict, "reasons": version.verdict_reasons}
     audit.record(agent, "version.created", version, user=run.started_by, detail=detail)
     return version
+
+
+def _keep_predictions(version: ModelVersion, folder: Path) -> None:
+    """Copy what was said of each example, where the trainer left it, beside the artifact and not into it."""
+    place = records_folder(version)
+    shutil.rmtree(place, ignore_errors=True)  # of a version that was never committed
+    if (folder / PREDICTIONS).is_file():
+        place.mkdir(parents=True)
+        write_bytes(place / PREDICTIONS, (folder / PREDICTIONS).read_bytes())
