@@ -112,15 +112,25 @@ def _report_gain(curves: dict[str, list[list[float]]], batch: int, seeds: Sequen
     for order, values in mean.items():
         for count, value in zip(counts, values, strict=True):
             report(
-                figure="mean accuracy", value=float(value), unit="share", data=DATA, order=order,
-                labels=int(count), seeds=list(seeds),
-            )  # fmt: skip
+                figure="mean accuracy",
+                value=float(value),
+                unit="share",
+                data=DATA,
+                order=order,
+                labels=int(count),
+                seeds=list(seeds),
+            )
     for goal in (mean["random"][len(counts) // 2], mean["random"][-1]):
         needed = {order: _needed(counts, values, goal) for order, values in mean.items()}
         report(
-            figure="labels needed", value=needed["uncertainty"], unit="labels", data=DATA, goal=round(float(goal), 4),
-            random=needed["random"], seeds=list(seeds),
-        )  # fmt: skip
+            figure="labels needed",
+            value=needed["uncertainty"],
+            unit="labels",
+            data=DATA,
+            goal=round(float(goal), 4),
+            random=needed["random"],
+            seeds=list(seeds),
+        )
 
 
 def _needed(counts: Any, values: Any, goal: float) -> int | None:

@@ -84,7 +84,7 @@ def units_of(label_set: LabelSet) -> list[Labels]:
     rows = (
         Annotation.objects.filter(item__label_set=label_set)
         .exclude(kind=AnnotationKind.SKIP)
-        .order_by("pk")
+        .order_by("at", "pk")
         .values_list("item", person_name, "kind", "label")
     )
     newest: dict[int, dict[str, str]] = {}

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import datetime
+from math import inf
 
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.auth.models import AnonymousUser
@@ -20,6 +21,7 @@ from crm_agents.services.labelling.text_model import FEWEST_LABELS
 AnyUser = AbstractBaseUser | AnonymousUser
 ANSWERS = (AnnotationKind.LABEL, AnnotationKind.CANNOT_TELL)  # a skip is none
 LONGEST_REASON = 500
+DECIDED = ("status", "label", "settled_at", "suspicion")
 A_DAY = 86_400.0  # a page left open over night tells nothing of the time taken
 
 
@@ -70,7 +72,7 @@ def take_back(item: LabelItem, *, user: AnyUser) -> Annotation:
 
     Raises AnnotationRejected where there is nothing to take back.
     """
-    newest = Annotation.objects.filter(item=item, user=audit.known(user)).first()
+    newest = Annotation.objects.filter(item=item, user=audit.known(user)).order_by("-at", "-pk").first()
     if newest is None or newest.kind == AnnotationKind.WITHDRAWN:
         raise AnnotationRejected("item", _("You have said nothing of this item that could be taken back."))
     with transaction.atomic():
@@ -94,8 +96,8 @@ def adjudicate(item: LabelItem, *, label: str, user: AnyUser) -> None:
         before = held.label
         held.status = ItemStatus.AGREED if label else ItemStatus.UNKNOWN
         held.label, held.settled_by, held.settled_at = label, audit.known(user), timezone.now()
-        held.suspicion = None
-        held.save(update_fields=["status", "label", "settled_by", "settled_at", "suspicion"])
+        held.decided, held.suspicion = True, None
+        held.save(update_fields=[*DECIDED, "decided", "settled_by"])
         audit.record(
             item.label_set.agent,
             AuditAction.LABELS_CHANGED,
@@ -106,19 +108,25 @@ def adjudicate(item: LabelItem, *, label: str, user: AnyUser) -> None:
 
 
 def settle(item: LabelItem, annotators: int) -> None:
-    """Set the state of an item from the newest word of each of its annotators, and save it.
+    """Set the state of an item from what its annotators said, and save it."""
+    decide(item, item.annotations.all(), annotators)
+    item.save(update_fields=[*DECIDED, "claimed_by", "claimed_until"])
+
+
+def decide(item: LabelItem, annotations: Iterable[Annotation], annotators: int) -> None:
+    """Set the state of an item, unsaved, from the newest word of each of its annotators.
 
     All alike: agreed, or unknown where nobody can tell. Anything else is disputed, and a person decides;
     what a person has decided stays.
     """
-    if item.settled_by_id is None:
-        votes = [(said.kind, said.label) for said in newest_words(item.annotations.all())]
-        before = (item.status, item.label)
-        item.status, item.label = _outcome(votes, annotators)
-        if (item.status, item.label) != before:
-            item.settled_at = None if item.status == ItemStatus.OPEN else timezone.now()
-            item.suspicion = None  # of another label
-    item.save(update_fields=["status", "label", "settled_at", "suspicion", "claimed_by", "claimed_until"])
+    if item.decided:
+        return
+    votes = [(said.kind, said.label) for said in newest_words(annotations)]
+    before = (item.status, item.label)
+    item.status, item.label = _outcome(votes, annotators)
+    if (item.status, item.label) != before:
+        item.settled_at = None if item.status == ItemStatus.OPEN else timezone.now()
+        item.suspicion = None  # of another label
 
 
 def newest_words(annotations: Iterable[Annotation]) -> list[Annotation]:
@@ -127,7 +135,7 @@ def newest_words(annotations: Iterable[Annotation]) -> list[Annotation]:
     Skips say nothing: an answer given before still counts.
     """
     newest: dict[int | None, Annotation] = {}
-    for said in sorted(annotations, key=lambda said: said.pk):
+    for said in sorted(annotations, key=lambda said: (said.at, said.pk or inf)):
         if said.kind != AnnotationKind.SKIP:
             newest[said.user_id] = said
     return [said for said in newest.values() if said.kind in ANSWERS]

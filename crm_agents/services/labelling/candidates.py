@@ -45,9 +45,9 @@ def _customers(agent: Agent, label_set: LabelSet) -> Iterator[Candidate]:
         yield from (Candidate(customer, now) for customer in customer_ids(tenant=agent.tenant))
         return
     as_of = agent.live_scoring.as_of
-    rows = live_scores(agent).filter(tenant=agent.tenant).exclude(score=None).order_by("pk")
+    rows = live_scores(agent).filter(tenant=agent.tenant, score__isnull=False).order_by("pk")
     for customer, score in rows.values_list("customer_id", "score").iterator(chunk_size=5_000):
-        known = {} if scored is None else _probabilities(scored, others, score)
+        known = {} if scored is None or score is None else _probabilities(scored, others, score)
         yield Candidate(customer, as_of, probabilities=known)
 
 

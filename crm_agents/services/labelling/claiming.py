@@ -48,12 +48,12 @@ def release(label_set: LabelSet, user: AnyUser) -> None:
 
 
 def _front(label_set: LabelSet, user: AnyUser, count: int) -> list[LabelItem]:
-    mine = Annotation.objects.filter(item=OuterRef("pk"), user=audit.known(user)).order_by("-pk")
+    mine = Annotation.objects.filter(item=OuterRef("pk"), user=audit.known(user)).order_by("-at", "-pk")
     items = _available(label_set, user).annotate(
         last=Subquery(mine.values("kind")[:1]), last_said=Subquery(mine.values("pk")[:1])
     )
     fresh = items.filter(Q(last=None) | Q(last=AnnotationKind.WITHDRAWN)).order_by("place", "pk")
-    found = list(fresh[:count])
+    found: list[LabelItem] = list(fresh[:count])
     if len(found) < count:
         skipped = items.filter(last=AnnotationKind.SKIP).order_by("last_said")
         found += list(skipped[: count - len(found)])

@@ -1,4 +1,4 @@
-"""Confident learning over plain arrays; knows nothing of Django, so that benchmarks measure what is shipped."""
+"""Confident learning over plain arrays; knows nothing of Django, so benchmarks measure what is shipped."""
 
 from collections.abc import Sequence
 

@@ -34,7 +34,7 @@ def find_suspects(label_set: LabelSet) -> dict[str, int]:
     items = list(
         LabelItem.objects.filter(label_set=label_set, status=ItemStatus.AGREED)
         .order_by("pk")
-        .only("pk", "text", "label", "probabilities", "settled_by")
+        .only("pk", "text", "label", "probabilities", "decided")
     )
     used = _usable(items)
     answers, probabilities = _probabilities(used)
@@ -44,7 +44,7 @@ def find_suspects(label_set: LabelSet) -> dict[str, int]:
         LabelItem.objects.filter(label_set=label_set).exclude(suspicion=None).update(suspicion=None)
         doubted = []
         for item, suspicion in zip(used, wrong, strict=True):
-            if suspicion is not None and item.settled_by_id is None:  # a person has looked at it twice
+            if suspicion is not None and not item.decided:  # a person has looked at it twice
                 item.suspicion = suspicion
                 doubted.append(item)
         LabelItem.objects.bulk_update(doubted, ["suspicion"], batch_size=BATCH)

@@ -7,6 +7,7 @@ Everything of scikit-learn is imported when used, since pages import what stands
 
 from collections import Counter
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -23,7 +24,7 @@ def enough_labels(labels: Sequence[str]) -> bool:
     return len(labels) >= FEWEST_LABELS and len(set(labels)) >= 2
 
 
-def text_features(texts: Sequence[str]) -> object:
+def text_features(texts: Sequence[str]) -> Any:
     """Return the sparse TF-IDF rows of `texts`: words, and pieces of words for forms and slips."""
     from scipy.sparse import hstack
     from sklearn.feature_extraction.text import TfidfVectorizer
@@ -33,26 +34,26 @@ def text_features(texts: Sequence[str]) -> object:
     return hstack([words.fit_transform(texts), pieces.fit_transform(texts)]).tocsr()
 
 
-def text_vectors(features: object, *, seed: int = 0) -> Floats:
+def text_vectors(features: Any, *, seed: int = 0) -> Floats:
     """Return short dense vectors (N, D), near each other for like texts."""
     from sklearn.decomposition import TruncatedSVD
     from sklearn.preprocessing import normalize
 
-    size = min(DIMENSIONS, min(features.shape) - 1)  # type: ignore[attr-defined]
+    size = min(DIMENSIONS, min(features.shape) - 1)
     if size < 1:
-        return np.zeros((features.shape[0], 1))  # type: ignore[attr-defined]
+        return np.zeros((features.shape[0], 1))
     vectors: Floats = normalize(TruncatedSVD(size, random_state=seed).fit_transform(features))
     return vectors
 
 
-def fitted_probabilities(features: object, labels: Sequence[str], wanted: object) -> tuple[list[str], Floats]:
+def fitted_probabilities(features: Any, labels: Sequence[str], wanted: Any) -> tuple[list[str], Floats]:
     """Fit on (features, labels); return the answers and the probability of each for `wanted` rows."""
-    model = _model().fit(features, np.asarray(labels))  # type: ignore[attr-defined]
+    model = _model().fit(features, np.asarray(labels))
     return [str(answer) for answer in model.classes_], model.predict_proba(wanted)
 
 
 def held_out_probabilities(
-    features: object, labels: Sequence[str], *, seed: int = 0
+    features: Any, labels: Sequence[str], *, seed: int = 0
 ) -> tuple[list[str], Floats]:
     """Return the answers and, for each item, the probabilities by a model that did not see its label.
 
@@ -66,7 +67,7 @@ def held_out_probabilities(
     return [str(answer) for answer in np.unique(target)], found
 
 
-def _model() -> object:
+def _model() -> Any:
     from sklearn.linear_model import LogisticRegression
 
     return LogisticRegression(C=STRENGTH, max_iter=300)

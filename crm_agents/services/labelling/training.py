@@ -23,17 +23,17 @@ def training_labels(tenant: str) -> Iterator[dict[str, Any]]:
 def _of_items(tenant: str) -> Iterator[dict[str, Any]]:
     settled = LabelItem.objects.filter(label_set__agent__tenant=tenant, status=ItemStatus.AGREED)
     columns = settled.order_by().values(
-        "customer_id",
         "key",
         "at",
         "label",
         "text",
+        customer=F("customer_id"),
         agent=F("label_set__agent__name"),
         subject=F("label_set__subject"),
         said_at=Coalesce("settled_at", "at"),
     )
     for row in columns.iterator(chunk_size=CHUNK):
-        yield {"customer": row.pop("customer_id"), **row}
+        yield dict(row)
 
 
 def _of_feedback(tenant: str) -> Iterator[dict[str, Any]]:
