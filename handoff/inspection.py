@@ -10,7 +10,7 @@ customers          stop       have, need                                   wait_
 purchases          stop       have, need                                   wait_or_import
 days               stop       have, need                                   wait_or_import
 early_days         stop       have, need                                   shorten_horizon
-one_outcome        stop       window, count, positives                     change_horizon
+one_outcome        stop|warn  window, count, positives                     change_horizon
 rare_outcome       warn       window, count, positives, share              change_horizon
 no_outcome_kind    stop       kind                                         map_kind
 unseen_kind        info       rows, first                                  retrain_later
@@ -32,12 +32,14 @@ filled_after       stop|warn  auc, filled_positives, filled_negatives,     exclu
                               positives, negatives
 
 Shares lie in 0..1, weeks are the ISO dates of Mondays, times are ISO times. `auc` is the area under the
-ROC curve of the field alone against the task's label on the validation window; 0.5 knows nothing.
-The test window is never read.
+ROC curve of the field alone against the task's label on the validation window, `low` the lower end of its
+95 % interval; 0.5 knows nothing. Labels of the test window are never looked at. Nulls of events.product,
+events.quantity and events.amount are counted among the events that count as outcome.
 """
 
+import dataclasses
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -85,7 +87,7 @@ class Finding:
     code: str
     severity: Severity
     field: str = ""
-    facts: Mapping[str, Any] = field(default_factory=dict)
+    facts: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
     @property
     def remedy(self) -> str:
@@ -139,7 +141,9 @@ class Balance:
     stop: str
     count: int
     positives: int
-    facts: Mapping[str, float] = field(default_factory=dict)  # "new_share", "coverage" of next_product
+    facts: Mapping[str, float] = dataclasses.field(
+        default_factory=dict
+    )  # "new_share", "coverage" of next_product
 
 
 @dataclass(frozen=True)

@@ -7,24 +7,30 @@ import polars as pl
 from handoff.config import TrainingConfig
 from handoff.dataset import Dataset
 from handoff.errors import NotEnoughData
-from handoff.missing import Missing
+from handoff.inspection import Need
 from neural.windows import Windows
 
 
 def require_enough(config: TrainingConfig, dataset: Dataset, windows: Windows) -> None:
     """Raise NotEnoughData with one fact for each unmet requirement."""
+    unmet = [need for need in measured(config, dataset, windows) if not need.met]
+    # Of a history that is too short as a whole its beginning is too short as well: that says nothing new.
+    told = [need for need in unmet if need.code != "early_days"] or unmet
+    if told:
+        raise NotEnoughData([{"code": need.code, "have": need.have, "need": need.need} for need in told])
+
+
+def measured(config: TrainingConfig, dataset: Dataset, windows: Windows | None) -> list[Need]:
+    """Return every minimum beside what there is; without windows there is no event at all."""
     minimum = config.minimum
     customers, purchases, days = _history(config, dataset)
-    missing = [
-        *_short("customers", customers, minimum.customers),
-        *_short("purchases", purchases, minimum.purchases),
-        *_short("days", days, config.needed_days),
+    early = windows.validation - windows.start if windows else 0
+    return [
+        Need("customers", customers, minimum.customers),
+        Need("purchases", purchases, minimum.purchases),
+        Need("days", days, config.needed_days),
+        Need("early_days", max(0, math.floor(early)), math.ceil(config.horizon_days / 2)),
     ]
-    early = windows.validation - windows.start
-    if not missing:
-        missing = _short("early_days", max(0, math.floor(early)), math.ceil(config.horizon_days / 2))
-    if missing:
-        raise NotEnoughData(missing)
 
 
 def _history(config: TrainingConfig, dataset: Dataset) -> tuple[int, int, int]:
@@ -41,7 +47,3 @@ def _history(config: TrainingConfig, dataset: Dataset) -> tuple[int, int, int]:
     )
     customers, purchases, days = facts.collect().row(0)
     return customers, purchases, days
-
-
-def _short(code: str, have: int, need: int) -> list[Missing]:
-    return [{"code": code, "have": have, "need": need}] if have < need else []
