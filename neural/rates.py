@@ -21,9 +21,9 @@ from neural.runs import REPORT, StopFlag, finish
 
 LOWEST, HIGHEST, STEPS = 1e-6, 1.0, 100
 SMOOTH = 0.9  # share of the past in the running mean of the loss
-DIVERGED = 4.0  # times the best smoothed loss
+SETTLED = 10  # steps until the running mean says something
+DIVERGED = 1.2  # times the loss that it settled at: all that was learnt is lost again
 SAFETY = 10.0  # the rate that gave the lowest loss is already on the edge
-RULE = "lowest/10"
 
 Points = list[tuple[float, float]]  # learning rate, smoothed loss
 
@@ -32,7 +32,7 @@ def find_rate(folder: Path, *, root: Path | None = None) -> Outcome:
     """Do the range test of `folder`. Raises Stopped on SIGTERM and HandoffError for bad input.
 
     report.json: {"points": [[rate, smoothed loss], …], "suggested", "rule", "steepest", "lowest",
-    "diverged_at"}; rates are null where the loss never fell or never diverged.
+    "diverged_at"}; these are null where the loss never fell, and the last where it never fell apart.
     """
 
     def work(progress: ProgressWriter, stop: StopFlag) -> None:
@@ -65,7 +65,7 @@ def sweep(fitter: Fitter, model: Any, lessons: Lessons[Any]) -> tuple[Points, fl
         smooth = mean / (1 - SMOOTH ** (number + 1))  # as if it had begun with the first loss
         points.append((rate, smooth))
         fitter.progress.write("training", number + 1, STEPS, loss=smooth)
-        if number >= 10 and smooth > DIVERGED * min(value for _, value in points):
+        if number >= SETTLED and smooth > DIVERGED * points[SETTLED - 1][1]:
             return points, rate
     return points, None
 
@@ -78,20 +78,23 @@ def _steps(fitter: Fitter, lessons: Lessons[Any]) -> Iterator[tuple[tuple[int, i
 
 
 def suggestion(points: Points) -> dict[str, Any]:
-    """The rate of the lowest smoothed loss over ten; beside it the one at which the loss falls steepest.
+    """The lower of two usual rules, and beside it what both are made of.
 
-    The smoothed loss lags a little behind, which puts both on the high side: the tenth allows for that.
+    "lowest/10" is a tenth of the rate of the lowest smoothed loss, "steepest" the rate at which that loss
+    falls fastest over SETTLED steps. The smoothed loss lags behind, which puts both on the high side.
     """
-    none = {"suggested": None, "rule": RULE, "steepest": None, "lowest": None}
-    if len(points) < 3:
+    none = {"suggested": None, "rule": None, "steepest": None, "lowest": None}
+    seen = points[SETTLED - 1 :]
+    if len(seen) <= SETTLED:
         return none
-    lowest, value = min(points, key=lambda point: point[1])
-    if value >= points[0][1]:
-        return none  # it never learnt anything
+    lowest, value = min(seen, key=lambda point: point[1])
     falls = [
         (later[1] - earlier[1], math.sqrt(earlier[0] * later[0]))
-        for earlier, later in zip(points, points[2:], strict=False)
+        for earlier, later in zip(seen, seen[SETTLED:], strict=False)
         if later[0] <= lowest
     ]
-    steepest = min(falls)[1] if falls else None
-    return {"suggested": lowest / SAFETY, "rule": RULE, "steepest": steepest, "lowest": lowest}
+    if value >= seen[0][1] or not falls:
+        return none  # it never learnt anything
+    steepest = min(falls)[1]
+    suggested, rule = min((lowest / SAFETY, "lowest/10"), (steepest, "steepest"))
+    return {"suggested": suggested, "rule": rule, "steepest": steepest, "lowest": lowest}
