@@ -23,6 +23,9 @@ ACTIONS = (
     "score",
     "promote",
     "rollback",
+    "inspect",
+    "opt_out",
+    "export_customer",
     "erase",
     "heal",
 )

@@ -11,6 +11,7 @@ from typing import Any
 
 from django.apps import apps
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from crm_agents.models import (
     ACTIVE_STATES,
@@ -56,6 +57,25 @@ class ErasureReport:
     @property
     def rows_deleted(self) -> int:
         return sum(self.rows.values())
+
+    def lines(self) -> list[str]:
+        """Say what was done, a sentence each."""
+        texts = sum(self.texts.values()) + len(self.logs)
+        said = []
+        if texts:
+            said.append(_("Texts that named the customer and do not any more: %(count)s.") % {"count": texts})
+        if self.files:
+            figures = {"rows": sum(self.files.values()), "files": len(self.files)}
+            said.append(_("Rows taken out of files: %(rows)s, in %(files)s files.") % figures)
+        if self.snapshots:
+            said.append(_("Snapshots cleaned: %(count)s.") % {"count": len(self.snapshots)})
+        if self.waiting:
+            text = _("Still in use, and cleaned by itself afterwards: %(names)s.")
+            said.append(text % {"names": ", ".join(self.waiting)})
+        if self.versions:
+            text = _("Trained on data that held erased customers, so train anew: %(names)s.")
+            said.append(text % {"names": ", ".join(self.versions)})
+        return said
 
 
 def erase(
@@ -141,13 +161,16 @@ def _delete_rows(tenant: str, customer_id: str, user: audit.Actor) -> dict[str, 
     for agent, rows in scores_of(tenant, customer_id):
         own = by_agent.setdefault(agent.pk, Counter())
         own[rows.model._meta.model_name or ""] += rows.delete()[0]
-    for queryset in (feedback_on(tenant, customer_id), items_about(tenant, customer_id)):
-        for label, count in queryset.delete()[1].items():
-            total[label.rpartition(".")[2].lower()] += count
-    for agent in of_tenant(tenant):
-        detail = {name: count for name, count in by_agent.get(agent.pk, Counter()).items() if count}
+    for feedback in feedback_on(tenant, customer_id):
+        by_agent.setdefault(feedback.agent_id, Counter())["feedback"] += feedback.delete()[0]
+    for label, count in items_about(tenant, customer_id).delete()[1].items():
+        total[label.rpartition(".")[2].lower()] += count
+    concerned = [agent for agent in of_tenant(tenant) if any(by_agent[agent.pk].values())]
+    for agent in concerned or of_tenant(tenant):
+        detail = {name: count for name, count in sorted(by_agent[agent.pk].items()) if count}
         audit.record(agent, AuditAction.CUSTOMERS_ERASED, agent, user=user, detail=detail)
-        total.update(detail)
+    for counts in by_agent.values():
+        total.update(counts)
     return {name: count for name, count in sorted(total.items()) if count}
 
 

@@ -104,6 +104,15 @@ def forget_answers(scrubber: Scrubber) -> int:
     return IdempotentRequest.objects.filter(pk__in=gone).delete()[0]
 
 
+def entries_naming(tenant: str, scrubber: Scrubber) -> list[AuditEntry]:
+    """Return the audit entries of the tenant that name the customer, the oldest first."""
+    found = _naming(AuditEntry, TEXTS[AuditEntry], scrubber.wanted)
+    mine = AuditEntry.objects.filter(
+        pk__in=[row.pk for row in found if _changes(row, TEXTS[AuditEntry], scrubber)]
+    )
+    return list(mine.filter(agent__tenant=tenant).select_related("agent", "user").order_by("pk"))
+
+
 def _names(row: Any, scrubber: Scrubber) -> bool:
     parts = [*row.path.split("/"), row.key]
     return any(part in scrubber.wanted for part in parts) or scrubber.value(row.response) != row.response
@@ -112,12 +121,18 @@ def _names(row: Any, scrubber: Scrubber) -> bool:
 def _scrub(model: type[Model], names: tuple[str, ...], scrubber: Scrubber) -> int:
     changed = 0
     for row in _naming(model, names, scrubber.wanted):
-        before = {name: getattr(row, name) for name in names}
-        after = {name: scrubber.value(value, _about(name)) for name, value in before.items()}
-        if after != before:
-            model._default_manager.filter(pk=row.pk).update(**after)
+        changes = _changes(row, names, scrubber)
+        if changes:
+            model._default_manager.filter(pk=row.pk).update(**changes)
             changed += 1
     return changed
+
+
+def _changes(row: Any, names: tuple[str, ...], scrubber: Scrubber) -> dict[str, Any]:
+    """Return the scrubbed values of the fields that name the customer."""
+    before = {name: getattr(row, name) for name in names}
+    after = {name: scrubber.value(value, _about(name)) for name, value in before.items()}
+    return {name: value for name, value in after.items() if value != before[name]}
 
 
 def _about(name: str) -> str:
@@ -134,9 +149,15 @@ def _naming(model: type[Model], names: tuple[str, ...], words: list[str]) -> Ite
             column = f"{name}_text"
             found = found.annotate(**{column: Cast(name, TextField())})
         for word in words:
-            for form in {word, _escaped(word)}:
+            for form in _forms(word):
                 wanted |= Q(**{f"{column}__icontains": form})
     return list(found.filter(wanted))
+
+
+def _forms(word: str) -> set[str]:
+    """Return the ways a database may hold a word; SQLite knows the case of ASCII letters only."""
+    cased = {word, word.lower(), word.upper(), word.title()}
+    return cased | {_escaped(form) for form in cased}
 
 
 def _escaped(word: str) -> str:
