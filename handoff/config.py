@@ -83,6 +83,7 @@ class Minimum:
     customers: int = 50
     purchases: int = 500
     days: int = 180
+    labels: int = 5  # texts of a label that is to be learnt, in tasks on texts
 
 
 @dataclass(frozen=True)
