@@ -9,6 +9,9 @@ model       a metric's value of the model on the test window
 outcome     "not_enough_data" or "failed"                   exit          exit status without an outcome
 kill        true: dies by SIGKILL at the first step         fail_shard    this shard's scoring fails
 scores      score of every customer                         predictions   content of predictions.parquet
+counts      four counts of the one input "orders" in each profile; as in the reference if absent
+realised    every metric of a judged scoring                judging       seconds that takes, or "fail"
+judged      how many customers it counts
 """
 
 import json
@@ -24,10 +27,12 @@ from handoff.artifact import seal_artifact
 from handoff.config import TrainingConfig
 from handoff.dataset import Dataset
 from handoff.files import publish_folder, write_json
+from handoff.profiles import Bins, Counted, Profile, Reference, profile_path
 from handoff.progress import Outcome, ProgressWriter
 
 PR_SET_PDEATHSIG = 1
 METRICS = {"ndcg@10": 0.3, "roc_auc": 0.7, "ece": 0.05}
+BINS, TESTED = Bins(edges=(1.0, 2.0)), (0, 100, 100, 100)
 NOTHING = Outcome("not_enough_data", "Not enough data: no_events.", ({"code": "no_events"},))
 REASON = {"code": "popular", "customers": 3, "days": 28}
 
@@ -37,6 +42,8 @@ def main(arguments: list[str]) -> int:
     options = json.loads(os.environ.get("CRM_STUB", "{}"))
     if arguments[0] in ENDINGS:
         return train(arguments[0], Path(arguments[1]), options)
+    if arguments[0] == "judge":
+        return judge(arguments, options)
     return score(arguments, options)
 
 
@@ -114,6 +121,8 @@ def finish(folder: Path, config: TrainingConfig, options: dict[str, Any]) -> Non
     staged.mkdir(exist_ok=True)
     (staged / "weights.safetensors").write_bytes(b"weights" * 100)
     write_json(staged / "model_card.json", {"agent": config.agent})
+    counted = Counted(BINS, list(TESTED))
+    Reference("2026-01-01T00:00:00+00:00", sum(TESTED), {"orders": counted}, counted).write(staged)
     config.write(staged)
     seal_artifact(staged)
     publish_folder(staged, folder / "artifact")
@@ -161,7 +170,28 @@ def score(arguments: list[str], options: dict[str, Any]) -> int:
     rows = [(customer, options.get("scores", 0.5), json.dumps(payload)) for customer in customers]
     temporary = out.with_suffix(".tmp")
     pl.DataFrame(rows, schema=SCORES, orient="row").write_parquet(temporary)
+    counts = list(options.get("counts", TESTED))
+    Profile(named["--as-of"], sum(counts), {"orders": counts}, counts).write(profile_path(out))
     temporary.rename(out)
+    return 0
+
+
+def judge(arguments: list[str], options: dict[str, Any]) -> int:
+    import polars as pl
+
+    named = dict(zip(arguments[3::2], arguments[4::2], strict=True))
+    frame = pl.read_parquet(named["--scores"])
+    with Path(named["--scores"]).with_name("judges").open("a") as file:
+        file.write(f"{os.getpid()}\n")
+    if options.get("judging") == "fail":
+        say("the stub was told not to judge")
+        return 1
+    time.sleep(options.get("judging", 0.0))
+    value = options.get("realised", 0.4)
+    tiers = {tier: {"customers": 1, "happened": 1} for tier in sorted(set(frame["tier"]) - {""})}
+    realised = {"version": 1, "as_of": named["--as-of"], "customers": options.get("judged", len(frame))}
+    metrics = dict.fromkeys(METRICS, value)
+    write_json(Path(named["--out"]), {**realised, "metrics": metrics, "tiers": tiers})
     return 0
 
 

@@ -1,5 +1,3 @@
-from collections.abc import Callable
-
 import pytest
 from django.contrib.auth.models import User
 from django.test import Client
@@ -14,19 +12,10 @@ from crm_agents.services.retention import delete_old_scores
 from crm_agents.services.runs import start_run
 from crm_agents.services.scoring import ScoringAlreadyActive, start_scoring
 from crm_agents.services.shadowing import IsLive, NoShadow, end_shadow, shadow_version
-from crm_agents.services.shards import score_shard
 from recommender.models import RecommendationSet
+from tests.crm_agents.watching.support import Stub, score
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-Stub = Callable[..., None]
-
-
-def score(scoring: ScoringRun) -> ScoringRun:
-    for shard in scoring.shards.all():
-        score_shard(shard.pk)
-    scoring.refresh_from_db()
-    return scoring
 
 
 @pytest.fixture
