@@ -9,6 +9,7 @@ METRICS = {
     "roc_auc": gettext_lazy("ROC-AUC"),
     "pr_auc": gettext_lazy("PR-AUC"),
     "brier": gettext_lazy("Brier score"),
+    "log_loss": gettext_lazy("log loss"),
     "ece": gettext_lazy("calibration error"),
     "accuracy": gettext_lazy("accuracy"),
     "precision": gettext_lazy("precision"),
@@ -19,6 +20,14 @@ METRICS = {
     "map": gettext_lazy("MAP"),
     "hit": gettext_lazy("hit rate"),
     "coverage": gettext_lazy("coverage"),
+    "novelty": gettext_lazy("novelty (bits)"),
+    "mase": gettext_lazy("MASE"),
+    "wape": gettext_lazy("WAPE"),
+    "wql": gettext_lazy("weighted quantile loss"),
+    "pinball": gettext_lazy("pinball loss"),
+    "bias": gettext_lazy("bias"),
+    "interval_coverage": gettext_lazy("share within the interval"),
+    "interval_width": gettext_lazy("width of the interval"),
     "days": gettext_lazy("days of the rule"),
 }
 BASELINES = {
@@ -29,8 +38,9 @@ BASELINES = {
     "popularity": gettext_lazy("Most popular products"),
     "item_knn": gettext_lazy("Bought together (ItemKNN)"),
 }
-LOWER_IS_BETTER = frozenset({"brier", "ece"})
-NOT_A_SCORE = frozenset({"days"})
+LOWER_IS_BETTER = frozenset({"brier", "log_loss", "ece", "mase", "wape", "wql", "pinball", "interval_width"})
+# Of two values neither is the better one by itself.
+NOT_A_SCORE = frozenset({"days", "novelty", "bias", "interval_coverage"})
 
 
 def metric_label(name: str) -> str:
@@ -61,4 +71,13 @@ def in_order(names: Iterable[str]) -> list[str]:
 
 
 def lower_is_better(metric: str) -> bool:
-    return metric.partition("@")[0].removesuffix("_new") in LOWER_IS_BETTER
+    return _base(metric) in LOWER_IS_BETTER
+
+
+def is_score(metric: str) -> bool:
+    """Tell whether of two values one is the better."""
+    return _base(metric) not in NOT_A_SCORE
+
+
+def _base(metric: str) -> str:
+    return metric.partition("@")[0].removesuffix("_new")

@@ -28,14 +28,18 @@ class Gate:
     """A version goes live only if `metric` beats every named baseline by `margin` on the test window.
 
     `margin` is a share of the baseline's value (0.02 = 2 % better). `also` are further conditions on the
-    model's own test metrics, e.g. {"ece": ("<=", 0.15)}.
+    model's test metrics: against a number, e.g. {"ece": ("<=", 0.15)}, or against a baseline's value of the
+    same metric, e.g. {"brier": ("<", "base_rate")}. `sure` asks besides that chance hardly explains the lead
+    over each baseline: the whole interval of the difference must lie on the better side. On a few hundred
+    customers that can fail for a good model; leave it out there.
     """
 
     metric: str
     baselines: tuple[str, ...]
     margin: float = 0.0
     higher_is_better: bool = True
-    also: Mapping[str, tuple[str, float]] = field(default_factory=dict)
+    also: Mapping[str, tuple[str, float | str]] = field(default_factory=dict)
+    sure: bool = False
 
 
 @dataclass(frozen=True)

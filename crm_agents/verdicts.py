@@ -29,6 +29,8 @@ def verdict_sentences(comparisons: Iterable[Facts]) -> list[str]:
 
 
 def _sentence(facts: Facts) -> str:
+    if facts.get("sure"):
+        return _on_surety(facts)
     for owner, value in (("model", "model"), (facts["baseline"], "baseline_value")):
         if owner is not None and facts[value] is None:
             return _("The evaluation has no %(metric)s of this: %(owner)s.") % {
@@ -36,6 +38,18 @@ def _sentence(facts: Facts) -> str:
                 "owner": baseline_label(owner),
             }
     return _against_baseline(facts) if facts["baseline"] is not None else _within_bound(facts)
+
+
+def _on_surety(facts: Facts) -> str:
+    named = {"metric": metric_label(facts["metric"]), "baseline": baseline_label(facts["baseline"])}
+    if facts["bound"] is None:
+        unsure = _("The evaluation does not tell how sure the lead in %(metric)s is: %(baseline)s.")
+        return unsure % named
+    if facts["passed"]:
+        sentence = _("The lead in %(metric)s is sure, at the least %(bound)s: %(baseline)s.")
+    else:
+        sentence = _("The lead in %(metric)s may be chance, at the least %(bound)s: %(baseline)s.")
+    return sentence % {**named, "bound": f"{facts['bound']:+.4f}"}
 
 
 def _against_baseline(facts: Facts) -> str:

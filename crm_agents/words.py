@@ -12,6 +12,15 @@ def number(value: float, decimals: int = 0) -> str:
     return str(number_format(round(float(value), decimals), decimals, force_grouping=True))
 
 
+def figure(value: object) -> str:
+    """Write a metric's value: four digits after the point, whole numbers as such, a dash for none."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return "–" if value is None else str(value)
+    if isinstance(value, int):
+        return number(value)
+    return f"{value:.4f}"
+
+
 def percent(share: float) -> str:
     """Return a probability in whole per cent; nothing but 0 and 1 themselves is called 0 or 100 %."""
     if 0 < share < 0.01:

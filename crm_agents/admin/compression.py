@@ -1,7 +1,6 @@
 """Compressing a version: the form that starts the run, and what came of it beside what there was."""
 
-from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 from django import forms
 from django.contrib import messages
@@ -12,12 +11,9 @@ from django.utils.translation import gettext_lazy
 
 from crm_agents.admin.base import AgentsAdmin, require
 from crm_agents.admin.tools import Link
-from crm_agents.admin.wording import figure
 from crm_agents.folders import artifact_folder
 from crm_agents.models import ModelVersion
-from crm_agents.names import in_order, metric_label
 from crm_agents.services.runs import RunAlreadyActive, start_run
-from crm_agents.words import number
 from handoff.config import LIMITS, TrainingConfig
 from handoff.errors import HandoffError
 
@@ -74,46 +70,6 @@ class CompressForm(forms.Form):
                 _("Nothing would become smaller: remove something, or store fewer bits.")
             )
         return cleaned
-
-
-class Row(NamedTuple):
-    """One line of the table "before and after"."""
-
-    label: str
-    before: str
-    after: str
-    change: str
-
-
-def compression_rows(evaluation: Mapping[str, Any]) -> list[Row]:
-    """Return size, latency and quality before and after; nothing for a version that was not compressed."""
-    found = evaluation.get("compression")
-    if not found:
-        return []
-    before, after = found["before"], found["after"]
-    sizes = (
-        ("layers", _("Layers")),
-        ("heads", _("Attention heads in a layer")),
-        ("units", _("Units in a layer")),
-        ("parameters", _("Parameters")),
-        ("bytes", _("Size of the weights (bytes)")),
-        ("ms", _("Milliseconds for 1,000 customers")),
-    )
-    rows = [
-        Row(label, _size(before[name]), _size(after[name]), _change(before[name], after[name]))
-        for name, label in sizes
-        if before.get(name) is not None and after.get(name) is not None
-    ]
-    shared = in_order(set(before["metrics"]) & set(after["metrics"]))
-    return rows + [
-        Row(
-            metric_label(name),
-            figure(before["metrics"][name]),
-            figure(after["metrics"][name]),
-            _change(before["metrics"][name], after["metrics"][name]),
-        )
-        for name in shared
-    ]
 
 
 class CompressionTool:
@@ -186,14 +142,3 @@ def _same_model(version: ModelVersion) -> dict[str, Any]:
     config = TrainingConfig.read(artifact_folder(version))
     names = ("backbone", "width", "layers", "heads", "max_visits", "dropout", "horizon_days", "active_days")
     return {name: getattr(config, name) for name in names}
-
-
-def _size(value: float) -> str:
-    return number(value, 1 if isinstance(value, float) else 0)
-
-
-def _change(before: float | None, after: float | None) -> str:
-    """The change in per cent of what there was."""
-    if not before or after is None:
-        return "–"
-    return f"{(after - before) / abs(before) * 100:+.1f} %"

@@ -17,20 +17,18 @@ from django.utils.translation import gettext_lazy
 
 from crm_agents.admin.badges import badge, status_badge, verdict_badge
 from crm_agents.admin.base import RecordAdmin, require
-from crm_agents.admin.compression import compression_rows
 from crm_agents.admin.forms import PromoteForm
-from crm_agents.admin.model_card import configuration, metrics_tables, model_card, version_plots, windows
 from crm_agents.admin.tools import version_tools
-from crm_agents.admin.wording import figure
+from crm_agents.cards.facts import model_card
+from crm_agents.cards.page import card_context, card_name, gate_metric, html_card
 from crm_agents.folders import artifact_folder
 from crm_agents.models import ModelVersion
 from crm_agents.models.agent import Verdict
 from crm_agents.names import metric_label
-from crm_agents.recipes import get_recipe
 from crm_agents.services.publishing import GateNotPassed, promote_version
 from crm_agents.services.scoring import NothingToScore
 from crm_agents.verdicts import verdict_sentences
-from crm_agents.words import joined, number
+from crm_agents.words import figure, joined
 from handoff.errors import HandoffError
 
 PROMOTE = "crm_agents.promote_version"
@@ -47,7 +45,7 @@ class ModelVersionAdmin(RecordAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[ModelVersion]:
         found: QuerySet[ModelVersion] = (
-            super().get_queryset(request).select_related("agent", "snapshot", "run")
+            super().get_queryset(request).select_related("agent", "snapshot", "run", "parent__agent")
         )
         return found
 
@@ -56,6 +54,11 @@ class ModelVersionAdmin(RecordAdmin):
         return [
             path("<int:pk>/promote/", view(self.promote_view), name="crm_agents_modelversion_promote"),
             path("<int:pk>/model-card.json", view(self.card_view), name="crm_agents_modelversion_card"),
+            path(
+                "<int:pk>/model-card.html",
+                view(self.html_card_view),
+                name="crm_agents_modelversion_html_card",
+            ),
             *(pattern for tool in version_tools() for pattern in tool.urls(self)),
             *super().get_urls(),
         ]
@@ -74,7 +77,7 @@ class ModelVersionAdmin(RecordAdmin):
 
     @admin.display(description=gettext_lazy("on the test window"))
     def metric(self, version: ModelVersion) -> str:
-        name = _gate_metric(version)
+        name = gate_metric(version)
         value = version.evaluation.get("metrics", {}).get("model", {}).get(name)
         return f"{metric_label(name)} {figure(value)}" if name else "–"
 
@@ -95,22 +98,13 @@ class ModelVersionAdmin(RecordAdmin):
             request,
             "crm_agents/version.html",
             title=str(version),
-            version=version,
-            live=live,
-            verdict=verdict_badge(version),
-            reasons=verdict_sentences(version.verdict_reasons),
+            **card_context(version),
             agent_url=self.url_of(version.agent),
             run_url=self.url_of(version.run),
-            sizes={
-                name: number(getattr(version.snapshot, name)) for name in ("events", "customers", "products")
-            },
-            windows=windows(version.evaluation),
-            tables=metrics_tables(version.evaluation),
-            compression=compression_rows(version.evaluation),
-            plots=version_plots(version.evaluation, _gate_metric(version)),
-            configuration=sorted(configuration(version, artifact_folder(version)).items()),
+            parent_url=self.url_of(version.parent) if version.parent else "",
             scorings=[(scoring, self.url_of(scoring), status_badge(scoring)) for scoring in scorings],
             card_url=self.url("crm_agents_modelversion_card", version.pk),
+            html_card_url=self.url("crm_agents_modelversion_html_card", version.pk),
             promote_url=self.url("crm_agents_modelversion_promote", version.pk) if may_promote else "",
             links=[link for tool in version_tools() for link in tool.links(self, request, version)],
         )
@@ -119,9 +113,12 @@ class ModelVersionAdmin(RecordAdmin):
         """Download the model card as JSON."""
         version: ModelVersion = self.found(request, pk)
         answer = JsonResponse(model_card(version, artifact_folder(version)), json_dumps_params={"indent": 2})
-        name = f"{version.agent.name}-v{version.number}-model-card.json"
-        answer["Content-Disposition"] = f'attachment; filename="{name}"'
-        return answer
+        return _saved_as(answer, card_name(version, "json"))
+
+    def html_card_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """Download the model card as one HTML file."""
+        version: ModelVersion = self.found(request, pk)
+        return _saved_as(HttpResponse(html_card(version)), card_name(version, "html"))
 
     def promote_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         """Ask, with the gate's reasons and for one's own where they are against it, then publish."""
@@ -177,8 +174,6 @@ class ModelVersionAdmin(RecordAdmin):
         return HttpResponseRedirect(self.url_of(version))
 
 
-def _gate_metric(version: ModelVersion) -> str:
-    try:
-        return get_recipe(version.agent.name).gate.metric
-    except LookupError:
-        return ""
+def _saved_as(answer: HttpResponse, name: str) -> HttpResponse:
+    answer["Content-Disposition"] = f'attachment; filename="{name}"'
+    return answer

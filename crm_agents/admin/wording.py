@@ -4,7 +4,8 @@ from django.utils.translation import gettext as _
 
 from crm_agents.names import baseline_label, metric_label
 from crm_agents.recipes import Gate
-from crm_agents.words import joined, number
+from crm_agents.words import figure as figure
+from crm_agents.words import joined
 
 
 def gate_sentence(gate: Gate) -> str:
@@ -24,8 +25,16 @@ def gate_sentence(gate: Gate) -> str:
         "margin": f"{gate.margin * 100:.3g} %",
         "baselines": "; ".join(baseline_label(name) for name in gate.baselines),
     }
-    bounds = ", ".join(f"{metric_label(name)} {sign} {bound:g}" for name, (sign, bound) in gate.also.items())
-    return joined([said, _("It also needs %s.") % bounds]) if bounds else said
+    bounds = ", ".join(
+        f"{metric_label(name)} {sign} {_bound(bound)}" for name, (sign, bound) in gate.also.items()
+    )
+    surely = _("The lead must be more than chance explains.") if gate.sure else ""
+    needs = _("It also needs %s.") % bounds if bounds else ""
+    return joined(sentence for sentence in (said, surely, needs) if sentence)
+
+
+def _bound(bound: float | str) -> str:
+    return baseline_label(bound) if isinstance(bound, str) else f"{bound:g}"
 
 
 def duration(seconds: float | None) -> str:
@@ -40,12 +49,3 @@ def duration(seconds: float | None) -> str:
     if minutes:
         return _("%(minutes)s min %(seconds)s s") % {"minutes": minutes, "seconds": rest}
     return _("%(seconds)s s") % {"seconds": rest}
-
-
-def figure(value: object) -> str:
-    """Write a metric's value: four digits after the point, whole numbers as such, a dash for none."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return "–" if value is None else str(value)
-    if isinstance(value, int):
-        return number(value)
-    return f"{value:.4f}"

@@ -5,29 +5,68 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
-from crm_agents.plots.figure import WIDTH, Bar, Label, Plot, axis, x_scale, y_scale
+from crm_agents.plots.figure import WIDTH, Bar, Label, Line, Plot, axis, x_scale, y_scale
 from crm_agents.plots.scale import Scale, is_number, number, pixels
 
 ROW = 34
 ROOM_FOR_FIGURES = 80
 
 
-def comparison(slug: str, title: str, values: Sequence[tuple[str, Any]], *, note: str = "") -> Plot | None:
-    """Plot one metric as a bar a name, the model first; None where the model has no number."""
+Interval = tuple[float | None, float | None]
+
+
+def comparison(
+    slug: str,
+    title: str,
+    values: Sequence[tuple[str, Any]],
+    *,
+    note: str = "",
+    intervals: Mapping[str, Interval] | None = None,
+) -> Plot | None:
+    """Plot one metric as a bar a name, the model first; None where the model has no number.
+
+    `intervals` are drawn over the bars of their names.
+    """
     if not (values and is_number(values[0][1])):
         return None
     known = [(name, float(value)) for name, value in values if is_number(value)]
-    bars, labels = _stacked([(name, value, 1 if row == 0 else 2) for row, (name, value) in enumerate(known)])
+    sure = {name: ends for name, ends in (intervals or {}).items() if all(map(is_number, ends))}
+    ends = [_ends(sure.get(name)) for name, _value in known]
+    highest = max([value for _name, value in known] + [high for each in ends if each for high in each])
+    named = [(name, value, 1 if row == 0 else 2) for row, (name, value) in enumerate(known)]
+    bars, labels = _stacked(named, highest=highest, ends=ends)
+    scale = _length(highest)
     return Plot(
         slug=slug,
         title=title,
         description=note,
-        heads=(_("Method"), title),
-        rows=[(name, number(value)) for name, value in known],
+        heads=(_("Method"), title, *((_("from"), _("to")) if sure else ())),
+        rows=[
+            (name, number(value), *(_told(each) if sure else ()))
+            for (name, value), each in zip(known, ends, strict=True)
+        ],
         bars=bars,
+        lines=[_whisker(row, each, scale) for row, each in enumerate(ends) if each],
         labels=labels,
         height=ROW * len(known),
     )
+
+
+def _ends(interval: Interval | None) -> tuple[float, float] | None:
+    if interval is None or interval[0] is None or interval[1] is None:
+        return None
+    return interval[0], interval[1]
+
+
+def _told(interval: tuple[float, float] | None) -> tuple[str, str]:
+    return (number(interval[0]), number(interval[1])) if interval else ("–", "–")
+
+
+def _whisker(row: int, interval: tuple[float, float], scale: Scale) -> Line:
+    middle = row * ROW + 23
+    left, right = scale(interval[0]), scale(interval[1])
+    ends = [(left, middle - 4), (left, middle + 4), (left, middle), (right, middle), (right, middle - 4)]
+    return Line(" ".join(f"{pixels(x)},{pixels(y)}" for x, y in [*ends, (right, middle + 4)]), series=5)
 
 
 def confusion(counts: Mapping[str, Any]) -> Plot | None:
@@ -84,17 +123,27 @@ def histogram(bins: Sequence[Mapping[str, Any]]) -> Plot | None:
     )
 
 
-def _stacked(named: Sequence[tuple[str, float, int]]) -> tuple[list[Bar], list[Label]]:
+def _stacked(
+    named: Sequence[tuple[str, float, int]],
+    *,
+    highest: float | None = None,
+    ends: Sequence[tuple[float, float] | None] = (),
+) -> tuple[list[Bar], list[Label]]:
     """One row each for (name, value, series): the name, under it the bar, behind it the value."""
-    highest = max(value for _name, value, _series in named)
-    scale = Scale(0, highest if highest > 0 else 1, 0, WIDTH - ROOM_FOR_FIGURES)
+    scale = _length(max(value for _name, value, _series in named) if highest is None else highest)
     bars, labels = [], []
     for row, (name, value, series) in enumerate(named):
         top, width = row * ROW, scale(value)
+        reach = ends[row] if row < len(ends) else None
+        behind = max(width, scale(reach[1])) if reach else width
         bars.append(Bar("0", pixels(top + 17), pixels(width), "12", series))
         labels.append(Label("0", pixels(top + 12), name))
-        labels.append(Label(pixels(width + 6), pixels(top + 27), number(value)))
+        labels.append(Label(pixels(behind + 6), pixels(top + 27), number(value)))
     return bars, labels
+
+
+def _length(highest: float) -> Scale:
+    return Scale(0, highest if highest > 0 else 1, 0, WIDTH - ROOM_FOR_FIGURES)
 
 
 def _column(x: Scale, y: Scale, each: Mapping[str, Any], low: float, high: float, *, series: int) -> Bar:

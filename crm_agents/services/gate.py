@@ -30,6 +30,10 @@ class Comparison:
     passed: bool
     baseline: str | None = None  # None: a bound on the model's own metric
     baseline_value: float | None = None
+    # Of a condition that the lead be sure: the end of the difference's interval that lies nearer to none.
+    # `model` and `baseline_value` are then the metrics, `required` is 0.
+    bound: float | None = None
+    sure: bool = False
 
 
 @dataclass(frozen=True)
@@ -45,7 +49,7 @@ class Judgement:
     @property
     def reasons(self) -> list[dict[str, Any]]:
         """The comparisons as JSON values, the way a version keeps them."""
-        return [asdict(comparison) for comparison in self.comparisons]
+        return [_as_json(comparison) for comparison in self.comparisons]
 
 
 def judge(gate: Gate, evaluation: Mapping[str, Any]) -> Judgement:
@@ -55,8 +59,9 @@ def judge(gate: Gate, evaluation: Mapping[str, Any]) -> Judgement:
     model = metrics.get("model") or {}
     baselines = metrics.get("baselines") or {}
     beaten = [_beats(gate, name, model, baselines.get(name) or {}) for name in gate.baselines]
-    bounded = [_within(name, *bound, model) for name, bound in gate.also.items()]
-    return Judgement((*beaten, *bounded))
+    sure = [_surely(gate, name, model, baselines, evaluation) for name in gate.baselines if gate.sure]
+    bounded = [_within(name, *bound, model, baselines) for name, bound in gate.also.items()]
+    return Judgement((*beaten, *sure, *bounded))
 
 
 def _beats(gate: Gate, name: str, model: Mapping[str, Any], baseline: Mapping[str, Any]) -> Comparison:
@@ -70,9 +75,40 @@ def _beats(gate: Gate, name: str, model: Mapping[str, Any], baseline: Mapping[st
     return Comparison(gate.metric, own, sign, required, passed, name, rival)
 
 
-def _within(name: str, sign: str, bound: float, model: Mapping[str, Any]) -> Comparison:
+def _surely(
+    gate: Gate,
+    name: str,
+    model: Mapping[str, Any],
+    baselines: Mapping[str, Any],
+    evaluation: Mapping[str, Any],
+) -> Comparison:
+    """Ask that the whole interval of the difference lie on the better side of none."""
+    found = ((evaluation.get("intervals") or {}).get("differences") or {}).get(name) or {}
+    _ahead, low, high = found.get(gate.metric) or (None, None, None)
+    bound = number(low if gate.higher_is_better else high)
+    sign = ">" if gate.higher_is_better else "<"
+    own, rival = number(model.get(gate.metric)), number((baselines.get(name) or {}).get(gate.metric))
+    passed = bound is not None and OPERATORS[sign](bound, 0.0)
+    return Comparison(gate.metric, own, sign, 0.0, passed, name, rival, bound, sure=True)
+
+
+def _within(
+    name: str, sign: str, bound: float | str, model: Mapping[str, Any], baselines: Mapping[str, Any]
+) -> Comparison:
     own = number(model.get(name))
-    return Comparison(name, own, sign, bound, own is not None and OPERATORS[sign](own, bound))
+    if isinstance(bound, str):
+        required, baseline = number((baselines.get(bound) or {}).get(name)), bound
+    else:
+        required, baseline = float(bound), None
+    passed = own is not None and required is not None and OPERATORS[sign](own, required)
+    return Comparison(name, own, sign, required, passed, baseline, required if baseline else None)
+
+
+def _as_json(comparison: Comparison) -> dict[str, Any]:
+    facts = asdict(comparison)
+    if not comparison.sure:
+        del facts["bound"], facts["sure"]
+    return facts
 
 
 def number(value: object) -> float | None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from crm_agents.admin.compression import compression_rows
+from crm_agents.cards.compression import compression_rows
 from crm_agents.models import ModelVersion, TrainingRun
 from handoff.config import TrainingConfig
 from tests.crm_agents_admin.support import text_of
