@@ -35,7 +35,10 @@ class Tool(Protocol):
 
 def agent_tools() -> Sequence[Tool]:
     """Return the tools of an agent's page, in their order."""
-    return ()
+    from crm_agents.admin.data import DataTool  # they import this module
+    from crm_agents.admin.labelling.tool import LabelsTool
+
+    return (DataTool(), LabelsTool())
 
 
 def version_tools() -> Sequence[Tool]:

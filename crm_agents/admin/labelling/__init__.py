@@ -1,0 +1,1 @@
+"""The pages of human labelling: sets, the keyboard-driven queue, disputes, likely errors, files."""
