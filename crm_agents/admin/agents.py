@@ -4,7 +4,7 @@ from typing import Any
 
 from django.contrib import admin, messages
 from django.db.models import OuterRef, QuerySet, Subquery
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
 from django.urls import URLPattern, path
 from django.utils.formats import date_format
 from django.utils.html import format_html
@@ -14,8 +14,8 @@ from django.utils.translation import gettext_lazy
 from crm_agents.admin.badges import TONES, badge, status_badge, verdict_badge
 from crm_agents.admin.base import RecordAdmin, require
 from crm_agents.admin.customers import customer_urls
-from crm_agents.admin.forms import StartForm
 from crm_agents.admin.readiness import readiness
+from crm_agents.admin.starting import start_page
 from crm_agents.admin.tools import agent_tools
 from crm_agents.admin.wording import gate_sentence
 from crm_agents.models import Agent, Purpose, RunStatus, ScoringRun, TrainingRun
@@ -23,7 +23,7 @@ from crm_agents.recipes import Recipe, get_recipe
 from crm_agents.selectors import scoring_before
 from crm_agents.services.agents import ensure_agents
 from crm_agents.services.publishing import NothingToRollBackTo, roll_back
-from crm_agents.services.runs import RunAlreadyActive, active_run, planned_config, start_run
+from crm_agents.services.runs import active_run, planned_config
 from crm_agents.services.scoring import NothingToScore, ScoringAlreadyActive, start_scoring
 from crm_agents.words import number
 from crm_data.clock import local
@@ -122,43 +122,7 @@ class AgentAdmin(RecordAdmin):
 
     def start_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         """Show the form of a run's settings, or start the run."""
-        require(request, MANAGE_RUNS)
-        agent: Agent = self.found(request, pk)
-        if _recipe(agent) is None:
-            raise Http404(_("No installed app registers the agent %s.") % agent.name)
-        try:
-            form = StartForm(request.POST or None, agent=agent)
-        except HandoffError as error:
-            messages.error(request, str(error))
-            return HttpResponseRedirect(self.url_of(agent))
-        if request.method == "POST" and form.is_valid():
-            answer = self._start(request, agent, form)
-            if answer is not None:
-                return answer
-        return self.page(
-            request,
-            "crm_agents/start.html",
-            title=_("Start a run"),
-            crumbs=[(self.title(agent), self.url_of(agent))],
-            agent=agent,
-            form=form,
-            back=self.url_of(agent),
-        )
-
-    def _start(self, request: HttpRequest, agent: Agent, form: StartForm) -> HttpResponse | None:
-        """Start the run and go to its page; None where the form has to be shown again."""
-        try:
-            run = start_run(
-                agent, user=request.user, config=form.overrides, publish=form.cleaned_data["publish"]
-            )
-        except RunAlreadyActive as error:
-            messages.warning(request, str(error))
-            return HttpResponseRedirect(self.url_of(error.run))
-        except HandoffError as error:
-            form.add_handoff_error(error)
-            return None
-        messages.success(request, _("The run was started."))
-        return HttpResponseRedirect(self.url_of(run))
+        return start_page(self, request, pk)
 
     def rescore_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         """Score every customer anew with the live version."""

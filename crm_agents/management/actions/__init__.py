@@ -18,7 +18,10 @@ from crm_agents.services.agents import get_agent
 ACTIONS = (
     "list",
     "status",
+    "config",
     "train",
+    "range_test",
+    "sweep",
     "cancel",
     "score",
     "promote",

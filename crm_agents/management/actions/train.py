@@ -21,7 +21,8 @@ def arguments(parser: CommandParser) -> None:
 
 
 def run(options: Mapping[str, Any], stdout: IO[str]) -> None:
-    agent, settings = chosen_agent(options), settings_of(options)
+    agent = chosen_agent(options)
+    settings = settings_of(agent, options)
     started = start_run(agent, config=settings, publish=not options["no_publish"])
     tell_queued(started, stdout)
     if options["wait"]:
