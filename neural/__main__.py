@@ -28,6 +28,11 @@ RUN_COMMANDS = {
     "range": "try ever higher learning rates and say which to take",
     "inspect": "look for what is wrong with the data before a run",
 }
+MODEL_COMMANDS = {
+    "evaluate": "measure a model",
+    "score": "answer for one shard's customers",
+    "judge": "hold old scores against what has happened since",
+}
 
 
 def parser() -> argparse.ArgumentParser:
@@ -41,7 +46,7 @@ def parser() -> argparse.ArgumentParser:
         if name in ("train", "try"):
             seconds = "0 writes one after every step"
             command.add_argument("--checkpoint-seconds", type=float, default=20.0, help=seconds)
-    for name, description in (("evaluate", "measure a model"), ("score", "answer for one shard's customers")):
+    for name, description in MODEL_COMMANDS.items():
         command = commands.add_parser(name, help=description)
         command.add_argument("artifact", type=Path)
         command.add_argument("dataset", type=Path)
@@ -49,9 +54,12 @@ def parser() -> argparse.ArgumentParser:
         command.add_argument("--out", type=Path, required=True)
         if name == "evaluate":
             command.add_argument("--test-cutoff", help="ISO time; default: as in training")
-        else:
+        elif name == "score":
             command.add_argument("--shard", type=int, required=True)
             command.add_argument("--as-of", required=True, help="ISO time; nothing later is read")
+        else:
+            command.add_argument("--scores", type=Path, required=True, help="what was kept of old scores")
+            command.add_argument("--as-of", required=True, help="ISO time that the scores are of")
     return root
 
 
@@ -104,11 +112,20 @@ def main() -> int:
     arguments = parser().parse_args()
     if arguments.command in RUN_COMMANDS:
         return run_folder(arguments)
+    from neural.judging import judge
     from neural.scoring import evaluate, score
 
     common = {"root": arguments.root, "out": arguments.out}
     try:
-        if arguments.command == "score":
+        if arguments.command == "judge":
+            judge(
+                arguments.artifact,
+                arguments.dataset,
+                scores=arguments.scores,
+                as_of=arguments.as_of,
+                **common,
+            )
+        elif arguments.command == "score":
             score(
                 arguments.artifact, arguments.dataset, shard=arguments.shard, as_of=arguments.as_of, **common
             )

@@ -13,6 +13,7 @@ from handoff.artifact import check_artifact, seal_artifact
 from handoff.config import TrainingConfig
 from handoff.dataset import Dataset
 from handoff.files import publish_folder, read_json, write_json
+from handoff.profiles import Reference
 from neural.calibration import Calibration
 from neural.compression.storage import Weights, pack, unpack
 from neural.data.attributes import NumberScale
@@ -44,6 +45,7 @@ def write_artifact(
     calibration: Mapping[str, Any],
     windows: Mapping[str, Any],
     card: Mapping[str, Any],
+    reference: Reference | None = None,
 ) -> None:
     """Write and seal the artifact in one rename."""
     temporary = folder.with_name(f".{folder.name}")
@@ -64,6 +66,8 @@ def write_artifact(
     )
     write_json(temporary / "calibration.json", calibration)
     write_json(temporary / "model_card.json", card)
+    if reference is not None:
+        reference.write(temporary)
     seal_artifact(temporary)
     publish_folder(temporary, folder)
 
@@ -85,15 +89,20 @@ def open_artifact(
     """
     check_artifact(folder, root=root)
     config, raw = TrainingConfig.read(folder), read_json(folder / "model.json")
-    task_class = find_task(config.task)
-    world = read_world(folder, dataset, cuts=cuts, shard=shard if task_class.own_shard_only else None)
-    task = task_class(world, raw["learnt"])
-    shape = Shape(**raw["shape"])
+    task = open_task(folder, dataset, cuts=cuts, shard=shard)
+    world, shape = task.world, Shape(**raw["shape"])
     model = Model(shape, task.head(shape), world.vocabulary)
     model.load_state_dict(read_weights(folder))
     torch.set_num_threads(config.threads)
     model.to(choose_device(config.device)).eval()
     return Opened(task, model, read_json(folder / "calibration.json"), raw["windows"])
+
+
+def open_task(folder: Path, dataset: Dataset, *, cuts: Sequence[float], shard: int | None = None) -> Task:
+    """Make an artifact's task over a dataset, without its model; the caller has checked the artifact."""
+    task_class = find_task(TrainingConfig.read(folder).task)
+    world = read_world(folder, dataset, cuts=cuts, shard=shard if task_class.own_shard_only else None)
+    return task_class(world, read_json(folder / "model.json")["learnt"])
 
 
 def read_weights(folder: Path) -> Weights:

@@ -24,6 +24,7 @@ from neural.factors import purchase_factors
 from neural.fitting import TOO_SHORT, Fitter, State
 from neural.lessons import EventLessons, Lessons, trainable
 from neural.model import Model, shape_of
+from neural.profiles import make_reference
 from neural.requirements import require_enough
 from neural.tasks import find_task
 from neural.tasks.base import Report
@@ -69,7 +70,7 @@ class Course(Protocol):
 
 
 # Tasks that learn from something else than a world of events, by the function that makes their course.
-COURSES: dict[str, str] = {}
+COURSES: dict[str, str] = {"text_label": "neural.text.course:TextCourse"}
 
 
 def open_course(config: TrainingConfig, dataset: Dataset, *, test: bool, root: Path | None) -> Course:
@@ -180,4 +181,7 @@ class EventCourse:
             calibration=self.calibration,
             windows=self.windows.as_json(),
             card=card,
+            reference=make_reference(
+                self.task, self.model, self.calibration, self._dataset, self.windows.test
+            ),
         )

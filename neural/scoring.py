@@ -10,8 +10,10 @@ from handoff.config import TrainingConfig
 from handoff.dataset import Dataset, shard_of
 from handoff.errors import HandoffError
 from handoff.files import write_bytes, write_json
+from handoff.profiles import Reference, profile_path
 from handoff.scores import SCORES
 from neural.artifacts import open_artifact
+from neural.profiles import make_profile
 from neural.windows import Windows, parse_time, to_days
 
 INSTANT = 1 / 86_400_000  # a millisecond: an event at `as_of` itself is known
@@ -20,10 +22,15 @@ INSTANT = 1 / 86_400_000  # a millisecond: an event at `as_of` itself is known
 def score(artifact: Path, dataset_folder: Path, *, root: Path, shard: int, as_of: str, out: Path) -> int:
     """Answer for every customer of one shard and write the score file in one step. Returns the rows."""
     dataset = Dataset.open(dataset_folder)
+    out.parent.mkdir(parents=True, exist_ok=True)
     moment = to_days(parse_time(as_of)) + INSTANT
     customers = _customers(dataset, shard)
     opened = open_artifact(artifact, root, dataset, cuts=(moment - 30.0, moment), shard=shard)
     frame = opened.task.score(opened.model, opened.calibration, moment, customers)
+    reference = Reference.read(artifact)
+    if reference is not None:
+        scores = dict(frame.select("customer", "score").iter_rows())
+        make_profile(reference, opened.task, dataset, moment, scores).write(profile_path(out))
     _write(frame, out)
     return len(frame)
 
@@ -39,7 +46,6 @@ def _customers(dataset: Dataset, shard: int) -> list[str]:
 def _write(frame: pl.DataFrame, out: Path) -> None:
     buffer = BytesIO()
     frame.select(SCORES.names()).cast(SCORES).sort("customer").write_parquet(buffer, compression="zstd")
-    out.parent.mkdir(parents=True, exist_ok=True)
     write_bytes(out, buffer.getvalue())
 
 

@@ -14,6 +14,8 @@ from neural.data.history import Floats, History, Ints
 from neural.data.world import Queries, World
 
 LOOK_BACKS = (30, 90, 180, 365)  # days
+# Columns that move with the clock, whatever the customers do.
+CLOCK = frozenset({"year_known", "history_days", "season_sin", "season_cos"})
 
 
 def _running(values: npt.NDArray[np.floating]) -> Floats:
@@ -122,6 +124,30 @@ class Table:
             for index, kind in enumerate(world.vocabulary.kinds)
             if index and kind not in outcome
         }
+
+    @property
+    def names(self) -> list[str]:
+        """Names of the columns, in their order. (F)"""
+        return [
+            "days_since_last",
+            "days_since_second_last",
+            "tenure",
+            "orders",
+            "single_order",
+            "mean_gap",
+            "gap_variation",
+            "overdue",
+            "products_365",
+            "spend",
+            "orders_year_before",
+            "year_known",
+            "history_days",
+            "orders_trend",
+            *(f"{name}_{days}" for days in LOOK_BACKS for name in ("orders", "spend")),
+            *(f"{kind}_{days}" for kind in self.kinds for days in (90, 365)),
+            "season_sin",
+            "season_cos",
+        ]
 
     def columns(self, queries: Queries) -> npt.NDArray[np.float32]:
         """Raw columns, before standardising. (Q, F)"""

@@ -9,8 +9,9 @@ import numpy as np
 import polars as pl
 from torch import Tensor, nn
 
+from handoff.errors import HandoffError
 from neural.calibration import Calibration
-from neural.data.history import Bools
+from neural.data.history import Bools, Floats
 from neural.data.world import Queries, World
 from neural.encoder import Shape
 from neural.heads import Inputs
@@ -30,6 +31,16 @@ class Report:
     curves: dict[str, Any] = field(default_factory=dict)
     examples: pl.DataFrame = field(default_factory=pl.DataFrame)  # the columns of `handoff.predictions`
     sliced_by: str = ""  # the metric, higher is better, that is measured on every slice of the examples
+
+
+@dataclass(frozen=True)
+class Realised:
+    """How old scores turned out, over the customers who count."""
+
+    customers: list[str]
+    happened: Bools  # what was foretold of each
+    metrics: Metrics
+    baselines: dict[str, Metrics] = field(default_factory=dict)
 
 
 class Task(ABC):
@@ -58,6 +69,26 @@ class Task(ABC):
     def outcome_facts(self, cutoff: float) -> dict[str, float]:
         """What else an inspection should tell of the window that begins at `cutoff`."""
         return {}
+
+    def population(self, as_of: float) -> Queries:
+        """Whom the model has an answer for at `as_of`: the population whose drift is watched."""
+        return self.world.with_history(as_of)
+
+    def columns(self, queries: Queries) -> dict[str, Floats]:
+        """Numbers of each query that the head reads and whose drift is worth watching, by name."""
+        return {}
+
+    def strengths(self, model: Model, calibration: Mapping[str, Any], queries: Queries) -> Floats:
+        """The `score` of each query's customer, without the reasons; all queries ask at one moment. (Q,)"""
+        names = [self.world.history.customers[number] for number in queries.customer]
+        as_of = float(queries.time.max(initial=0.0))
+        frame = self.score(model, calibration, as_of, names)
+        found = dict(zip(frame["customer"], frame["score"], strict=True))
+        return np.asarray([found[name] for name in names], np.float64)
+
+    def realised(self, scores: pl.DataFrame, as_of: float) -> Realised:
+        """Hold old scores, in the schema `handoff.outcomes.KEPT`, against what happened since `as_of`."""
+        raise HandoffError(f"The task {self.world.config.task} does not say how its scores turned out.")
 
     @abstractmethod
     def head(self, shape: Shape) -> nn.Module:

@@ -13,7 +13,7 @@ from neural.baselines.churn import RecencyRule
 from neural.calibration import Calibration, apply_platt, fit_platt, logit
 from neural.data.batches import in_window
 from neural.data.history import Bools, Floats, Ints
-from neural.data.table import Table
+from neural.data.table import CLOCK, Table
 from neural.data.world import Queries
 from neural.encoder import Shape
 from neural.evaluation.classification import Predicted, classification_curves, classification_metrics
@@ -22,7 +22,7 @@ from neural.model import Model
 from neural.prediction import answers
 from neural.reasons.churn import warn
 from neural.tasks.balance import balanced
-from neural.tasks.base import Report, Task
+from neural.tasks.base import Realised, Report, Task
 from neural.windows import Windows
 
 WEEK = 7.0
@@ -153,6 +153,29 @@ class Churn(Task):
             return apply_platt(self._logits(model, queries), calibration, as_of)
 
         return warn(self.world, self.table, probabilities, as_of, customers)
+
+    def population(self, as_of: float) -> Queries:
+        return self.world.active(as_of)
+
+    def columns(self, queries: Queries) -> dict[str, Floats]:
+        """The table, but for the columns that the clock alone moves."""
+        values = self.table.columns(queries).astype(np.float64)
+        return {name: values[:, place] for place, name in enumerate(self.table.names) if name not in CLOCK}
+
+    def strengths(self, model: Model, calibration: Mapping[str, Any], queries: Queries) -> Floats:
+        as_of = float(queries.time.max(initial=0.0))
+        return apply_platt(self._logits(model, queries), calibration, as_of)
+
+    def realised(self, scores: pl.DataFrame, as_of: float) -> Realised:
+        """Of those who were active then and had a probability: who bought nothing within the horizon."""
+        queries, label = self.window(as_of)
+        said = dict(scores.filter(pl.col("score").is_not_null()).select("customer", "score").iter_rows())
+        names = [self.world.history.customers[number] for number in queries.customer]
+        kept = [index for index, name in enumerate(names) if name in said]
+        label = label[np.asarray(kept, np.int64)]
+        probability = np.asarray([said[names[index]] for index in kept], np.float64)
+        metrics = classification_metrics(label, probability)
+        return Realised([names[index] for index in kept], label, metrics)
 
     def _logits(self, model: Model, queries: Queries) -> Floats:
         """Logit of the chance of no purchase: survivals multiply, so their logs add. (Q,)"""

@@ -20,6 +20,7 @@ from neural.data.world import Queries
 from neural.encoder import Shape
 from neural.evaluation.novelty import Popularity
 from neural.evaluation.ranking import (
+    LENGTH,
     Truth,
     bought_between,
     join_lists,
@@ -32,7 +33,7 @@ from neural.heads import Inputs, NextProductHead, set_loss
 from neural.model import Model
 from neural.prediction import BATCH, answers
 from neural.reasons.recommendations import recommend
-from neural.tasks.base import Metrics, Report, Task
+from neural.tasks.base import Metrics, Realised, Report, Task
 from neural.windows import Windows
 
 YEAR = 365.0  # days
@@ -149,16 +150,50 @@ class NextProduct(Task):
         self, model: Model, calibration: Mapping[str, Any], as_of: float, customers: list[str]
     ) -> pl.DataFrame:
         def chances(queries: Queries) -> Batches:
-            for index, part, scores in answers(model, self.world, queries, self.inputs):
-                offered = self.world.vocabulary.offered
-                shift = facts_shift(calibration, self._facts(part)).astype(scores.dtype)[:, None]  # (Q, 1)
-                odds = logit(share(np.where(offered, scores, -np.inf)))
-                chance = apply_platt(odds, calibration, shift=shift)
-                yield index, part, np.where(offered, chance, 0.0)
+            return self._chances(model, calibration, queries)
 
         return recommend(self.world, chances, as_of, customers)
 
+    def strengths(self, model: Model, calibration: Mapping[str, Any], queries: Queries) -> Floats:
+        """The best product's chance."""
+        found = np.full(len(queries), np.nan)
+        for index, _, chances in self._chances(model, calibration, queries):
+            found[index] = chances.max(axis=1, initial=0.0)
+        return np.where(found > 0, found, np.nan)
+
+    def realised(self, scores: pl.DataFrame, as_of: float) -> Realised:
+        """The lists as shown to those who then bought anything; beside them each customer's favourites."""
+        shown = dict(scores.filter(pl.col("items").is_not_null()).select("customer", "items").iter_rows())
+        names = self.world.history.customers
+        buyers = self._buyers(as_of)
+        kept = [index for index, number in enumerate(buyers.customer) if names[number] in shown]
+        queries = buyers.take(np.asarray(kept, np.int64))
+        truth, candidates = self._truth(queries, np.inf), self._candidates(as_of)
+        lists = np.full((len(queries), LENGTH), -1, np.int64)
+        numbers = {name: number for number, name in enumerate(self.world.vocabulary.products)}
+        for row, number in enumerate(queries.customer):
+            listed = [numbers.get(product, -1) for product in shown[names[number]][:LENGTH]]
+            lists[row, : len(listed)] = listed
+        ranker = RANKERS["personal_top"](self.world, as_of)
+        asked = in_batches(self.world, queries, BATCH)
+        own, _ = self._lists(((index, part, ranker(part)) for index, part in asked), queries, as_of)
+        return Realised(
+            [names[number] for number in queries.customer],
+            truth.contains(lists).any(axis=1),
+            ranking_metrics(lists, truth, candidates),
+            {"personal_top": ranking_metrics(own, truth, candidates)},
+        )
+
     # The pieces that validation, calibration and the report share
+
+    def _chances(self, model: Model, calibration: Mapping[str, Any], queries: Queries) -> Batches:
+        """Calibrated chance of every product that is offered, 0 of the others."""
+        offered = self.world.vocabulary.offered
+        for index, part, scores in answers(model, self.world, queries, self.inputs):
+            shift = facts_shift(calibration, self._facts(part)).astype(scores.dtype)[:, None]  # (Q, 1)
+            odds = logit(share(np.where(offered, scores, -np.inf)))
+            chance = apply_platt(odds, calibration, shift=shift)
+            yield index, part, np.where(offered, chance, 0.0)
 
     def _truth(self, queries: Queries, until: float) -> Truth:
         stop = np.minimum(queries.time + self.world.config.horizon_days, until)

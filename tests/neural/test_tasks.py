@@ -63,6 +63,7 @@ def test_a_backbone_trains_and_is_evaluated(
         "manifest.json",
         "model.json",
         "model_card.json",
+        "reference.json",
         "vocabulary.json",
         "weights.safetensors",
     ]
