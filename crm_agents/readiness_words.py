@@ -45,7 +45,7 @@ REMEDY = {
     "list_products": gettext_lazy("Add the products to the catalogue, or widen the Source's products."),
     "list_customers": gettext_lazy("Add the customers, or widen the Source's customers."),
     "exclude_field": gettext_lazy(
-        "Leave the field out below, unless it is known in time and tells something."
+        "Leave the field out, unless it is known in time and tells something."
     ),
 }
 TABLES = {

@@ -11,6 +11,7 @@ from crm_agents.selectors import live_scores
 from crm_agents.services.labelling.sets import scored_answer
 from crm_data.models import InteractionKind
 from crm_data.selectors import customer_ids, recent_texts
+from crm_data.suppression import Suppressed
 
 MOST_TEXTS = 20_000  # the newest; older ones have other words for other products
 LONGEST_TEXT = 10_000
@@ -28,7 +29,15 @@ class Candidate:
 
 
 def candidates(label_set: LabelSet) -> list[Candidate]:
-    """Return everything that could be labelled in a set, labelled before or not."""
+    """Return everything that could be labelled in a set, labelled before or not.
+
+    Nobody is asked about customers who opted out or were erased.
+    """
+    suppressed = Suppressed(label_set.agent.tenant)
+    return [each for each in _all(label_set) if not suppressed or not suppressed.why(each.customer_id)]
+
+
+def _all(label_set: LabelSet) -> list[Candidate]:
     if label_set.subject == Subject.CUSTOMER:
         return list(_customers(label_set.agent, label_set))
     kind = InteractionKind.QUESTION if label_set.subject == Subject.QUESTION else None

@@ -18,6 +18,7 @@ from crm_agents.services.labelling.answering import DECIDED, decide, newest_word
 from crm_agents.services.labelling.parsing import LabelRow, LabelsRejected, RowError, parse_labels
 from crm_agents.services.labelling.sets import answer_texts
 from crm_data.selectors import customer_names, existing_customer_ids
+from crm_data.suppression import Suppressed
 
 BATCH = 500
 Place = tuple[str, str, datetime]  # customer, key, at: what makes an item one
@@ -208,6 +209,9 @@ def _unknown_customers(label_set: LabelSet, rows: Sequence[LabelRow], user: audi
         for row in rows
         if row.customer and row.customer not in present
     ]
+    gone = Suppressed(tenant).among(present)
+    left_out = _("Customer %r opted out or was erased; leave the row out.")
+    unknown += [RowError(row.line, left_out % row.customer) for row in rows if row.customer in gone]
     if label_set.subject == Subject.CUSTOMER:
         nobody = _("customer is empty; this set labels customers.")
         unknown += [RowError(row.line, nobody) for row in rows if not row.customer]
