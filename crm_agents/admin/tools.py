@@ -37,12 +37,15 @@ def agent_tools() -> Sequence[Tool]:
     """Return the tools of an agent's page, in their order."""
     from crm_agents.admin.data import DataTool  # they import this module
     from crm_agents.admin.labelling.tool import LabelsTool
+    from crm_agents.admin.watching.tools import WatchingTool
 
-    return (DataTool(), LabelsTool())
+    return (DataTool(), LabelsTool(), WatchingTool())
 
 
 def version_tools() -> Sequence[Tool]:
     """Return the tools of a version's page, in their order."""
-    from crm_agents.admin.compression import CompressionTool  # they import this module
+    from crm_agents.admin.comparing import CompareTool  # they import this module
+    from crm_agents.admin.compression import CompressionTool
+    from crm_agents.admin.watching.tools import ShadowTool
 
-    return (CompressionTool(),)
+    return (CompareTool(), CompressionTool(), ShadowTool())

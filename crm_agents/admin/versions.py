@@ -17,6 +17,7 @@ from django.utils.translation import gettext_lazy
 
 from crm_agents.admin.badges import badge, status_badge, verdict_badge
 from crm_agents.admin.base import RecordAdmin, require
+from crm_agents.admin.comparing import compare_url
 from crm_agents.admin.forms import PromoteForm
 from crm_agents.admin.tools import version_tools
 from crm_agents.cards.facts import model_card
@@ -25,6 +26,7 @@ from crm_agents.folders import artifact_folder
 from crm_agents.models import ModelVersion
 from crm_agents.models.agent import Verdict
 from crm_agents.names import metric_label
+from crm_agents.services.comparing import MOST
 from crm_agents.services.publishing import GateNotPassed, promote_version
 from crm_agents.services.scoring import NothingToScore
 from crm_agents.verdicts import verdict_sentences
@@ -41,6 +43,7 @@ class ModelVersionAdmin(RecordAdmin):
     list_display_links = ("name",)
     list_filter = ("verdict", "agent", "created_at")
     list_select_related = ("agent",)
+    actions = (*RecordAdmin.actions, "compare_selected")
     search_fields = ("agent__name", "agent__tenant", "=number", "artifact_sha256")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[ModelVersion]:
@@ -62,6 +65,11 @@ class ModelVersionAdmin(RecordAdmin):
             *(pattern for tool in version_tools() for pattern in tool.urls(self)),
             *super().get_urls(),
         ]
+
+    @admin.action(description=gettext_lazy("Compare the selected versions"), permissions=["view"])
+    def compare_selected(self, request: HttpRequest, queryset: QuerySet[ModelVersion]) -> HttpResponse:
+        keys = list(queryset.order_by("-pk").values_list("pk", flat=True)[: MOST + 1])
+        return HttpResponseRedirect(compare_url(self, keys))
 
     @admin.display(description=gettext_lazy("version"), ordering="number")
     def name(self, version: ModelVersion) -> str:

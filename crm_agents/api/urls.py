@@ -7,6 +7,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.urls import URLPattern, path
 
 from crm_agents.api.agents import AgentListView, AgentView
+from crm_agents.api.comparing import CardView, CompareView
 from crm_agents.api.customers import CustomerDetailView, CustomerListView
 from crm_agents.api.docs import DocsView, SchemaView
 from crm_agents.api.feedback import FeedbackView
@@ -49,7 +50,9 @@ urlpatterns = [
     path("runs/<str:run_id>/", RunView.as_view(), name="run"),
     path("runs/<str:run_id>/cancel/", CancelView.as_view(), name="run-cancel"),
     path("versions/", VersionListView.as_view(), name="versions"),
+    path("versions/compare/", CompareView.as_view(), name="versions-compare"),
     path("versions/<str:version_id>/", VersionView.as_view(), name="version"),
+    path("versions/<str:version_id>/card/", CardView.as_view(), name="version-card"),
     path("versions/<str:version_id>/promote/", PromoteView.as_view(), name="version-promote"),
     path("interactions/", InteractionsView.as_view(), name="interactions"),
     path("schema/", SchemaView.as_view(), name="schema"),

@@ -57,7 +57,11 @@ class VersionsQuery(PageQuery):
 
 
 class ComparisonSerializer(serializers.Serializer[Any]):
-    """One condition of the gate; a figure that the evaluation lacks is null."""
+    """One condition of the gate; a figure that the evaluation lacks is null.
+
+    Where `sure` is true it is that the lead over the baseline be more than chance, and `bound` is the
+    cautious end of its interval.
+    """
 
     metric = serializers.CharField(help_text="For programs, e.g. `roc_auc`.")
     model = serializers.FloatField(allow_null=True, help_text="Of this version, on the test window.")
@@ -68,6 +72,8 @@ class ComparisonSerializer(serializers.Serializer[Any]):
     passed = serializers.BooleanField()
     baseline = serializers.CharField(allow_null=True, help_text="Null: a bound on the version alone.")
     baseline_value = serializers.FloatField(allow_null=True)
+    bound = serializers.FloatField(allow_null=True, required=False)
+    sure = serializers.BooleanField(required=False)
     text = serializers.CharField(help_text="For people, in the language of the request.")
 
 
@@ -102,7 +108,8 @@ class VersionDetailSerializer(VersionSerializer):
     watermark = serializers.DateTimeField(source="snapshot.watermark")
     artifact_sha256 = serializers.CharField()
     evaluation = serializers.DictField(
-        child=serializers.JSONField(), help_text="Windows, metrics, baselines and curves of the test."
+        child=serializers.JSONField(),
+        help_text="Windows, metrics, baselines, curves, intervals and slices of the test.",
     )
 
     @extend_schema_field(serializers.URLField)
@@ -158,7 +165,7 @@ class VersionView(ApiView):
         "One version and its evaluation", parameters=[VERSION_ID], responses={200: VersionDetailSerializer}
     )
     def get(self, request: Request, version_id: str) -> Response:
-        version = _version(self, version_id)
+        version = found_version(self, version_id)
         return Response(VersionDetailSerializer(version, context={"view": self}).data)
 
 
@@ -177,7 +184,7 @@ class PromoteView(ApiView):
     )
     @idempotent
     def post(self, request: Request, version_id: str) -> Response:
-        version = _version(self, version_id)
+        version = found_version(self, version_id)
         reason = self.body(Promotion)["override_reason"]
         try:
             scoring = promote_version(version, user=request.user, override_reason=reason)
@@ -215,8 +222,10 @@ def _live(view: ApiView, version: ModelVersion) -> Response:
     return Response({"live_version": version.number, "url": view.url("version", version_id=version.pk)})
 
 
-def _version(view: ApiView, version_id: str) -> ModelVersion:
-    known = ModelVersion.objects.select_related("agent", "snapshot").filter(agent__tenant=view.tenant)
+def found_version(view: ApiView, version_id: str) -> ModelVersion:
+    """Return a version of the tenant. Raises Problem (404)."""
+    related = ("agent", "snapshot", "run", "parent__agent")
+    known = ModelVersion.objects.select_related(*related).filter(agent__tenant=view.tenant)
     number = int(version_id) if version_id.isascii() and version_id.isdecimal() else 0
     version = known.filter(pk=number).first()
     if version is None:

@@ -24,6 +24,7 @@ ACTIONS = (
     "sweep",
     "cancel",
     "score",
+    "compare",
     "promote",
     "rollback",
     "inspect",
