@@ -75,6 +75,37 @@ def _inactive(fact: Facts) -> str:
     return _("No purchase in the last %(days)s.") % {"days": days(float(fact["days"]))}
 
 
+def _labels(fact: Facts) -> str:
+    have = int(fact["have"])
+    return ngettext(
+        "%(have)s labelled text; at least %(need)s are needed.",
+        "%(have)s labelled texts; at least %(need)s are needed.",
+        have,
+    ) % _figures(fact)
+
+
+def _label_kinds(fact: Facts) -> str:
+    return _("All texts have the same label; at least two different labels are needed.")
+
+
+def _label_texts(fact: Facts) -> str:
+    have = int(fact["have"])
+    text = ngettext(
+        "“%(label)s”: %(have)s text before the validation window; at least %(need)s are needed.",
+        "“%(label)s”: %(have)s texts before the validation window; at least %(need)s are needed.",
+        have,
+    )
+    return text % {**_figures(fact), "label": fact["label"]}
+
+
+def _validation_labels(fact: Facts) -> str:
+    return _("No labelled text lies in the validation window; label newer texts too.")
+
+
+def _test_labels(fact: Facts) -> str:
+    return _("No labelled text lies in the test window; label the newest texts too.")
+
+
 def _figures(fact: Facts) -> dict[str, str]:
     return {"have": number(int(fact["have"])), "need": number(int(fact["need"]))}
 
@@ -87,4 +118,9 @@ _WRITERS: dict[str, Callable[[Facts], str]] = {
     "early_days": _early_days,
     "no_examples": _no_examples,
     "inactive": _inactive,
+    "labels": _labels,
+    "label_kinds": _label_kinds,
+    "label_texts": _label_texts,
+    "validation_labels": _validation_labels,
+    "test_labels": _test_labels,
 }

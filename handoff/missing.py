@@ -8,6 +8,14 @@ days         have, need  days from the first of them to the last
 early_days   have, need  days of history before the validation window
 no_examples  -           a training example before the validation window
 inactive     days        of one customer: a purchase within so many days
+
+Of tasks on texts that people labelled:
+
+labels             have, need         labelled texts
+label_kinds        have, need         different labels
+label_texts        label, have, need  texts of one label before the validation window
+validation_labels  have, need         labelled texts in the validation window
+test_labels        have, need         labelled texts in the test window
 """
 
 from typing import Any
