@@ -3,6 +3,7 @@
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from crm_agents.models import Leased, ModelVersion, RunStatus
 from crm_agents.models.agent import Verdict
@@ -36,6 +37,15 @@ def status_words(run: Leased) -> tuple[str, str]:
 def status_badge(run: Leased) -> SafeString:
     """Return the state of a run, a scoring or a shard."""
     return badge(*status_words(run))
+
+
+def alert_note(opened: int) -> SafeString:
+    """Return how many alerts are open."""
+    return badge("bad", alert_count(opened))
+
+
+def alert_count(opened: int) -> str:
+    return ngettext("%(count)s alert", "%(count)s alerts", opened) % {"count": opened}
 
 
 def verdict_badge(version: ModelVersion) -> SafeString:

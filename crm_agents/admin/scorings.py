@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy
 
 from crm_agents.admin.badges import badge, status_badge
 from crm_agents.admin.base import RecordAdmin, require
+from crm_agents.admin.watching.drift import drift_context
 from crm_agents.models import RunStatus, ScoringRun
 from crm_agents.services.scoring import cancel_scorings
 from crm_agents.words import number
@@ -22,7 +23,7 @@ class ScoringRunAdmin(RecordAdmin):
     viewing = ("crm_agents.view_scores", MANAGE_RUNS)
     list_display = ("created_at", "agent", "version", "state", "customers", "as_of", "readers")
     list_display_links = ("created_at",)
-    list_filter = ("status", "agent", "created_at")
+    list_filter = ("status", "shadow", "agent", "created_at")
     list_select_related = ("agent", "version__agent")
     search_fields = ("=id", "agent__name", "agent__tenant", "error")
 
@@ -47,6 +48,8 @@ class ScoringRunAdmin(RecordAdmin):
 
     @admin.display(description=gettext_lazy("readers see it"))
     def readers(self, scoring: ScoringRun) -> str:
+        if scoring.shadow:
+            return badge("calm", _("shadow"))
         return badge("good", _("live")) if scoring.agent.live_scoring_id == scoring.pk else "–"
 
     def change_view(
@@ -76,6 +79,7 @@ class ScoringRunAdmin(RecordAdmin):
             of=str(len(shards)),
             cancel_url=self.url("crm_agents_scoringrun_cancel", scoring.pk) if may_cancel else "",
             shards=[(shard, status_badge(shard), number(shard.rows)) for shard in shards],
+            drift=drift_context(scoring),
         )
 
     def cancel_view(self, request: HttpRequest, pk: Any) -> HttpResponse:

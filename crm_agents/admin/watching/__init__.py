@@ -1,0 +1,1 @@
+"""Pages on what becomes of scores: drift, outcomes, alerts, the clock, and the shadow."""
