@@ -17,6 +17,7 @@ from handoff.profiles import Reference
 from neural.calibration import Calibration
 from neural.compression.storage import Weights, pack, unpack
 from neural.data.attributes import NumberScale
+from neural.data.cleaning import Limits
 from neural.data.vocabulary import read_vocabulary
 from neural.data.world import World, scoring_world
 from neural.encoder import Shape
@@ -61,6 +62,7 @@ def write_artifact(
             "shape": asdict(model.encoder.shape),
             "learnt": task.learnt,
             "scale": asdict(world.scale),
+            "limits": asdict(world.limits),
             "windows": windows,
         },
     )
@@ -75,9 +77,10 @@ def write_artifact(
 def read_world(folder: Path, dataset: Dataset, *, cuts: Sequence[float], shard: int | None = None) -> World:
     """Read the dataset as the artifact's model sees it."""
     config = TrainingConfig.read(folder)
-    scale = NumberScale(**read_json(folder / "model.json")["scale"])
+    learnt = read_json(folder / "model.json")
+    scale, limits = NumberScale(**learnt["scale"]), Limits(**learnt.get("limits", {}))
     vocabulary = read_vocabulary(folder, dataset)
-    return scoring_world(config, dataset, vocabulary, scale, cuts=cuts, shard=shard)
+    return scoring_world(config, dataset, vocabulary, scale, limits, cuts=cuts, shard=shard)
 
 
 def open_artifact(

@@ -4,6 +4,7 @@
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Protocol
@@ -180,7 +181,7 @@ class EventCourse:
             model=self.model,
             calibration=self.calibration,
             windows=self.windows.as_json(),
-            card=card,
+            card={**card, "cleaning": {**asdict(self.config.cleaning), **asdict(self.world.limits)}},
             reference=make_reference(
                 self.task, self.model, self.calibration, self._dataset, self.windows.test
             ),

@@ -57,7 +57,7 @@ def judge(
 
 def _read(path: Path) -> pl.DataFrame:
     try:
-        return pl.read_parquet(path).select(KEPT.names()).cast(dict(KEPT))
+        return pl.read_parquet(path).select(KEPT.names()).cast(KEPT)
     except (OSError, pl.exceptions.PolarsError) as error:
         raise HandoffError(f"{path} holds no kept scores: {error}.") from error
 

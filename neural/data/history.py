@@ -14,7 +14,9 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from handoff.config import Cleaning
 from handoff.dataset import Dataset
+from neural.data.cleaning import Limits, cleaned
 from neural.data.vocabulary import Vocabulary
 from neural.windows import EPOCH
 
@@ -23,6 +25,7 @@ Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
 
 MILLISECONDS = 86_400_000  # in a day: the resolution of time here
+KEEP, ANY = Cleaning(), Limits()
 LARGEST = 1e12  # amount or quantity of a line: beside it a running sum still keeps the cents
 
 
@@ -100,26 +103,32 @@ def read_history(
     cuts: Sequence[float],
     until: float,
     shard: int | None = None,
+    cleaning: Cleaning = KEEP,
+    limits: Limits = ANY,
 ) -> History:
     """Read the events before `until`, and nothing later.
 
     `cuts` are the moments at which the history will be asked about: a visit that spans one is split
     there, so that what comes after a cut-off cannot change what came before.
     """
-    events = _select(dataset, until, shard)
-    events = _encode(events, vocabulary, outcome_kinds, cuts)
+    events = _select(cleaned(dataset, cleaning, shard), until)
+    events = _encode(events, vocabulary, outcome_kinds, cuts, limits)
     customers = events["customer"].unique().sort().to_list()
     return _group(events, customers)
 
 
-def _select(dataset: Dataset, until: float, shard: int | None) -> pl.DataFrame:
+def _select(events: pl.LazyFrame, until: float) -> pl.DataFrame:
     last = EPOCH + timedelta(days=until)
     columns = ["customer", "at", "kind", "basket", "product", "quantity", "amount"]
-    return dataset.events(shard).filter(pl.col("at") < last).select(columns).collect()
+    return events.filter(pl.col("at") < last).select(columns).collect()
 
 
 def _encode(
-    events: pl.DataFrame, vocabulary: Vocabulary, outcome_kinds: Sequence[str], cuts: Sequence[float]
+    events: pl.DataFrame,
+    vocabulary: Vocabulary,
+    outcome_kinds: Sequence[str],
+    cuts: Sequence[float],
+    limits: Limits,
 ) -> pl.DataFrame:
     """Add numbers for everything that groups, and sort: the same rows always come in the same order."""
     moment = pl.col("at").dt.epoch("ms")
@@ -136,8 +145,8 @@ def _encode(
         pl.col("kind").is_in(list(outcome_kinds)).alias("outcome"),
         pl.coalesce("basket", moment.cast(pl.String)).alias("basket"),
         vocabulary.product_index(pl.col("product")).alias("product"),
-        _finite("quantity"),
-        _finite("amount"),
+        limits.clip("quantity", _finite("quantity")),
+        limits.clip("amount", _finite("amount")),
     )
     return coded.sort(
         "customer", "part", "day", "kind", "outcome", "basket", "product", "ms", "quantity", "amount"

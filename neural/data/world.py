@@ -10,8 +10,10 @@ import polars as pl
 from handoff.config import TrainingConfig
 from handoff.dataset import UTC_TIME, Dataset
 from neural.data.attributes import Attributes, NumberScale, encode_attributes, fit_scale, read_attributes
+from neural.data.cleaning import Limits, fit_limits
 from neural.data.history import MILLISECONDS, Floats, History, Ints, read_history
 from neural.data.repeats import OwnProducts
+from neural.data.said import Said, read_said
 from neural.data.trends import Trends
 from neural.data.vocabulary import Vocabulary, fit_vocabulary
 from neural.windows import parse_time, to_days
@@ -40,6 +42,8 @@ class World:
     scale: NumberScale
     start: float  # when the dataset begins, days since 1970
     cuts: tuple[float, ...]  # moments at which it is asked about, see `read_history`
+    limits: Limits
+    said: Said
 
     @cached_property
     def own(self) -> OwnProducts:
@@ -86,12 +90,15 @@ def training_world(
 ) -> World:
     """Fit vocabularies and scales on what lies before `train_end`; read events up to the last of `cuts`."""
     vocabulary = fit_vocabulary(dataset, end=train_end, until=max(cuts))
-    history = _history(config, dataset, vocabulary, cuts, None)
+    limits = fit_limits(dataset, config.cleaning, end=train_end)
+    history = _history(config, dataset, vocabulary, limits, cuts, None)
     rows = read_attributes(dataset, history.customers, config.excluded)
     early = np.unique(history.visit_customer[history.visit_time < train_end])
     scale = fit_scale([rows[index] for index in early])
     attributes = encode_attributes(rows, scale)
-    return World(config, vocabulary, history, attributes, scale, _start(dataset), tuple(cuts))
+    said = read_said(dataset, config.agent, history.customers, vocabulary)
+    start = _start(dataset)
+    return World(config, vocabulary, history, attributes, scale, start, tuple(cuts), limits, said)
 
 
 def scoring_world(
@@ -99,15 +106,18 @@ def scoring_world(
     dataset: Dataset,
     vocabulary: Vocabulary,
     scale: NumberScale,
+    limits: Limits,
     *,
     cuts: Sequence[float],
     shard: int | None = None,
 ) -> World:
     """Read a dataset with what an artifact learnt."""
-    history = _history(config, dataset, vocabulary, cuts, shard)
+    history = _history(config, dataset, vocabulary, limits, cuts, shard)
     rows = read_attributes(dataset, history.customers, config.excluded)
     attributes = encode_attributes(rows, scale)
-    return World(config, vocabulary, history, attributes, scale, _start(dataset), tuple(cuts))
+    said = read_said(dataset, config.agent, history.customers, vocabulary)
+    start = _start(dataset)
+    return World(config, vocabulary, history, attributes, scale, start, tuple(cuts), limits, said)
 
 
 def _start(dataset: Dataset) -> float:
@@ -116,10 +126,22 @@ def _start(dataset: Dataset) -> float:
 
 
 def _history(
-    config: TrainingConfig, dataset: Dataset, vocabulary: Vocabulary, cuts: Sequence[float], shard: int | None
+    config: TrainingConfig,
+    dataset: Dataset,
+    vocabulary: Vocabulary,
+    limits: Limits,
+    cuts: Sequence[float],
+    shard: int | None,
 ) -> History:
     history = read_history(
-        dataset, vocabulary, outcome_kinds=config.outcome_kinds, cuts=cuts, until=max(cuts), shard=shard
+        dataset,
+        vocabulary,
+        outcome_kinds=config.outcome_kinds,
+        cuts=cuts,
+        until=max(cuts),
+        shard=shard,
+        cleaning=config.cleaning,
+        limits=limits,
     )
     if "quantity" in config.excluded:
         history = replace(history, visit_quantity=np.zeros_like(history.visit_quantity))

@@ -179,7 +179,7 @@ class NextProduct(Task):
         own, _ = self._lists(((index, part, ranker(part)) for index, part in asked), queries, as_of)
         return Realised(
             [names[number] for number in queries.customer],
-            truth.contains(lists).any(axis=1),
+            np.asarray(truth.contains(lists).any(axis=1)),
             ranking_metrics(lists, truth, candidates),
             {"personal_top": ranking_metrics(own, truth, candidates)},
         )
