@@ -22,8 +22,9 @@ from django.views import View
 from crm_agents.admin.customer_list import PAGE_SIZE, columns_of, customers_page
 from crm_agents.admin.customer_panels import rendered_panels
 from crm_agents.admin.feedback_form import FeedbackForm
+from crm_agents.answers import why_left_out
 from crm_agents.services.agents import get_agent
-from crm_agents.services.feedback import give_feedback
+from crm_agents.services.feedback import FeedbackRejected, give_feedback
 from crm_data import reading
 from crm_data.selectors import (
     CustomerNotFound,
@@ -40,8 +41,11 @@ LONGEST_NUMBER = 9  # digits of a page's number; more of them overflow the datab
 
 def customer_urls(model_admin: "ModelAdmin[Any]") -> list[URLPattern]:
     """Return the customers' pages for the site of `model_admin`."""
+    from crm_agents.admin.privacy.pages import privacy_urls  # they are views of the same kind
+
     site = model_admin.admin_site
     return [
+        *privacy_urls(model_admin),
         path("customers/", site.admin_view(CustomerList.as_view(site=site)), name="crm_agents_customers"),
         path(
             "customer-feedback/",
@@ -133,7 +137,14 @@ class CustomerList(CustomerView):
             tenant=tenant,
             page=page,
             page_size=PAGE_SIZE,
+            privacy_url=self._privacy_url(tenant),
         )
+
+    def _privacy_url(self, tenant: str) -> str:
+        if not self.request.user.has_perm("crm_agents.manage_privacy"):
+            return ""
+        query = f"?{urlencode({'tenant': tenant})}" if tenant else ""
+        return reverse(f"{self.site.name}:crm_agents_privacy") + query
 
 
 class CustomerPage(CustomerView):
@@ -143,6 +154,7 @@ class CustomerPage(CustomerView):
         tenant = self.tenant(request.GET)
         customer = self.customer(customer_id, tenant)
         may_see = may_see_scores(request)
+        left_out = why_left_out(tenant, customer.id)
         events = customer_events(customer.id, tenant=tenant, limit=RECENT)
         products = product_records({event.product for event in events if event.product}, tenant=tenant)
         context = {
@@ -150,12 +162,15 @@ class CustomerPage(CustomerView):
             "feedback_url": reverse(f"{self.site.name}:crm_agents_customer_feedback"),
             "may_give_feedback": may_see and request.user.has_perm("crm_agents.give_feedback"),
         }
+        panels = [] if left_out else rendered_panels(request, tenant, customer.id, context, scores=may_see)
         return self.page(
             "crm_agents/customer.html",
             customer.name or customer.id,
             host_url=host_url(self.site, request, customer),
             crumbs=[(_("Customers"), reverse(f"{self.site.name}:crm_agents_customers"))],
-            panels=rendered_panels(request, tenant, customer.id, context, scores=may_see),
+            panels=panels,
+            left_out=left_out,
+            privacy_url=self._privacy_url(customer),
             attributes=[
                 (name.replace("_", " "), attribute_text(value))
                 for name, value in customer.attributes.items()
@@ -166,6 +181,14 @@ class CustomerPage(CustomerView):
             currency=get_source().currency,
             **context,
         )
+
+    def _privacy_url(self, customer: CustomerRecord) -> str:
+        """Return where the customer is opted out, exported and erased; "" for who may not."""
+        if not self.request.user.has_perm("crm_agents.manage_privacy"):
+            return ""
+        query = urlencode({"tenant": customer.tenant}) if customer.tenant else ""
+        url = reverse(f"{self.site.name}:crm_agents_customer_privacy", args=[customer.id])
+        return f"{url}?{query}" if query else url
 
 
 class CustomerFeedback(CustomerView):
@@ -178,8 +201,12 @@ class CustomerFeedback(CustomerView):
         customer = self.customer(request.POST.get("customer", ""), tenant)
         form = FeedbackForm(request.POST)
         if form.is_valid():
-            self._give(customer, tenant, form)
-            messages.success(request, _("Your feedback is stored."))
+            try:
+                self._give(customer, tenant, form)
+            except FeedbackRejected as error:
+                messages.error(request, str(error))
+            else:
+                messages.success(request, _("Your feedback is stored."))
         else:
             said = [f"{name}: {error}" for name, errors in form.errors.items() for error in errors]
             messages.error(request, " ".join(said))

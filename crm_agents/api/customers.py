@@ -8,11 +8,13 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from crm_agents.answers import why_left_out
 from crm_agents.api.base import ApiView
 from crm_agents.api.conditional import conditional
 from crm_agents.api.paging import CursorPaging, PageQuery
 from crm_agents.api.permissions import VIEW_SCORES
 from crm_agents.api.schema import ETAG, IF_NONE_MATCH, NOT_MODIFIED, answered, describe
+from crm_agents.api.serializers import MissingSerializer
 from crm_agents.recipes import providers, recipes
 from crm_agents.services.agents import get_agent
 from crm_data.selectors import CustomerRecord, visible_customers
@@ -55,6 +57,9 @@ class CustomerDetailSerializer(serializers.Serializer[Any]):
     agents = serializers.DictField(
         child=serializers.JSONField(allow_null=True), help_text="By agent: its answer in short, or null."
     )
+    left_out = MissingSerializer(
+        many=True, help_text="Why no agent says anything: `opted_out` or `erased`; else empty."
+    )
 
 
 class CustomerListView(ApiView):
@@ -93,10 +98,13 @@ class CustomerDetailView(ApiView):
     def get(self, request: Request, customer_id: str) -> Response:
         customer = self.customer(customer_id)
         agents = {recipe: get_agent(recipe.name, tenant=self.tenant) for recipe in recipes()}
+        left_out = why_left_out(self.tenant, customer.id)
         body = {
             **_record(customer),
+            "left_out": left_out,
             "profile": {
-                provider.name: provider.customer_summary(self.tenant, customer.id) for provider in providers()
+                provider.name: None if left_out else provider.customer_summary(self.tenant, customer.id)
+                for provider in providers()
             },
             "agents": {
                 recipe.name: recipe.customer_summary(agents[recipe], customer.id) for recipe in agents

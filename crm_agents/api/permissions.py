@@ -11,6 +11,8 @@ GIVE_FEEDBACK = "crm_agents.give_feedback"
 MANAGE_RUNS = "crm_agents.manage_runs"
 PROMOTE_VERSION = "crm_agents.promote_version"
 ADD_INTERACTION = "crm_data.add_interaction"
+DELETE_CUSTOMER = "crm_data.delete_customer"
+MANAGE_PRIVACY = "crm_agents.manage_privacy"
 
 
 class HoldsPermission(BasePermission):

@@ -12,6 +12,8 @@ from crm_agents.api.customers import CustomerDetailView, CustomerListView
 from crm_agents.api.docs import DocsView, SchemaView
 from crm_agents.api.feedback import FeedbackView
 from crm_agents.api.interactions import InteractionsView
+from crm_agents.api.privacy import DerivedView, ExportView, OptOutView
+from crm_agents.api.readiness import ReadinessView
 from crm_agents.api.runs import CancelView, RunListView, RunView, ScoreView
 from crm_agents.api.versions import PromoteView, RollbackView, VersionListView, VersionView
 from crm_agents.recipes import recipes
@@ -41,9 +43,13 @@ def refuse_double_names(patterns: list[URLPattern]) -> None:
 urlpatterns = [
     path("customers/", CustomerListView.as_view(), name="customers"),
     path("customers/<str:customer_id>/", CustomerDetailView.as_view(), name="customer"),
+    path("customers/<str:customer_id>/export/", ExportView.as_view(), name="customer-export"),
+    path("customers/<str:customer_id>/derived/", DerivedView.as_view(), name="customer-derived"),
+    path("customers/<str:customer_id>/opt-out/", OptOutView.as_view(), name="customer-opt-out"),
     path("feedback/", FeedbackView.as_view(), name="feedback"),
     path("agents/", AgentListView.as_view(), name="agents"),
     path("agents/<str:name>/", AgentView.as_view(), name="agent"),
+    path("agents/<str:name>/readiness/", ReadinessView.as_view(), name="readiness"),
     path("agents/<str:name>/runs/", RunListView.as_view(), name="runs"),
     path("agents/<str:name>/score/", ScoreView.as_view(), name="score"),
     path("agents/<str:name>/rollback/", RollbackView.as_view(), name="rollback"),

@@ -1,0 +1,1 @@
+"""Pages on what a customer may ask: the overview, and the steps on one customer's page."""
