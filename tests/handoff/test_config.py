@@ -31,10 +31,37 @@ def refusal(**changes: Any) -> str:
         ("device", "tpu", "device is 'tpu'; choose one of auto, cpu, cuda."),
         ("dropout", 1, "dropout is 1; it must be at least 0 and below 1."),
         ("heads", 3, "width 64 must be a multiple of heads 3."),
+        ("schedule", "step", "schedule is 'step'; choose one of cosine, linear, constant."),
+        ("precision", "fp16", "precision is 'fp16'; choose one of auto, fp32, bf16."),
+        ("pretrain", "never", "pretrain is 'never'; choose one of auto, always."),
+        ("accumulate", 0, "accumulate is 0; it must be at least 1 and at most 1024."),
+        ("augment_mask", 1, "augment_mask is 1; it must be at least 0 and below 1."),
+        ("augment_crop", 1.1, "augment_crop is 1.1; it must be at least 0 and at most 1."),
+        ("prune_heads", 0.5, "prune_heads is 0.5: choose with start what to prune."),
+        ("prune_layers", 1, "prune_layers is 1: choose with start what to prune."),
+        ("freeze_layers", 3, "freeze_layers is 3, but there are 2 layers."),
+        ("lora_rank", 8, "lora_rank is 8: adapters need a text_model to sit in."),
     ],
 )
 def test_an_impossible_value_is_named(name: str, value: Any, message: str) -> None:
     assert refusal(**{name: value}) == message
+
+
+def test_what_nothing_has_trained_cannot_be_frozen() -> None:
+    message = (
+        "freeze_layers is 1: layers that nothing has trained cannot be kept. Set start or pretrain_epochs."
+    )
+    assert refusal(freeze_layers=1, pretrain_epochs=0) == message
+    for enough in ({"start": "artifacts/churn/1"}, {"pretrain_epochs": 1}):
+        values = {**GIVEN, "freeze_layers": 1, "pretrain_epochs": 0, **enough}
+        assert TrainingConfig.from_mapping(values).freeze_layers == 1
+
+
+def test_a_start_may_be_pruned_but_not_to_nothing() -> None:
+    values = {**GIVEN, "start": "artifacts/churn/1", "prune_channels": 0.5}
+    assert TrainingConfig.from_mapping({**values, "prune_layers": 1}).prune_layers == 1
+    message = "prune_layers is 2 of 2 layers: one must stay."
+    assert refusal(start="artifacts/churn/1", prune_layers=2) == message
 
 
 def test_an_unknown_setting_is_named_with_the_known_ones() -> None:

@@ -1,4 +1,4 @@
-"""A run that starts from an earlier artifact: what it takes over by name, what it refuses, what it freezes."""
+"""A run that starts from an earlier artifact: what it takes over, what it refuses, what it freezes."""
 
 import json
 import shutil
