@@ -30,7 +30,7 @@ class StopFlag:
             raise Stopped
 
 
-def finish(folder: Path, result: str, work: Callable[[ProgressWriter, StopFlag], None]) -> Outcome:
+def finish(folder: Path, result: str, work: Callable[[ProgressWriter, StopFlag], object]) -> Outcome:
     """Do `work`, which leaves `result` in the folder, and write how it ended; nothing where that is done.
 
     Raises Stopped on SIGTERM and HandoffError for bad input; then the caller says how it ended.
