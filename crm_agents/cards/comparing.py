@@ -21,8 +21,8 @@ PROBLEMS = {
         "customer. Differences between their figures may come from the season."
     ),
     "predictions": gettext_lazy(
-        "What was said of each customer was not kept of both %(version)s and %(against)s, so nothing tells "
-        "whether their differences are chance."
+        "What was said of each customer is not there, or not readable, for both %(version)s and %(against)s: "
+        "nothing tells whether their differences are chance."
     ),
     "metrics": gettext_lazy("%(version)s and %(against)s were not tested by the same metrics."),
     "customers": gettext_lazy("%(version)s and %(against)s were tested on different customers."),

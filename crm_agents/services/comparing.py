@@ -95,7 +95,11 @@ def paired(version: ModelVersion, against: ModelVersion) -> Paired:
     found = _kept(place, fingerprint)
     if found is None:
         clock = time.monotonic()
-        found = _computed(version, against)
+        try:
+            found = _computed(version, against)
+        except HandoffError:  # a damaged file must not take the page with it
+            logger.exception("Could not compare %s with %s.", version, against)
+            return Paired(version, against, "predictions")
         if time.monotonic() - clock > SLOW:
             _keep(place, fingerprint, found)
     differences = {name: (value, low, high) for name, (value, low, high) in found["differences"].items()}
@@ -109,7 +113,7 @@ def compare_with_live(version: ModelVersion) -> None:
         return
     try:
         paired(version, live)
-    except (HandoffError, OSError):
+    except OSError:
         logger.exception("Could not compare %s with %s.", version, live)
 
 

@@ -106,6 +106,64 @@ def test_further_conditions_bound_the_models_own_metrics() -> None:
     assert not judge(gate, evaluation(0.9)).passed
 
 
+def sure_evaluation(low: object, high: object) -> dict[str, object]:
+    differences = {"popularity": {"ndcg@10": [0.2, low, high]}}
+    return {**evaluation(0.31), "intervals": {"differences": differences}}
+
+
+SURE = Gate(metric="ndcg@10", baselines=("popularity",), sure=True)
+
+
+def test_a_gate_may_ask_that_the_lead_be_sure() -> None:
+    passed = judge(SURE, sure_evaluation(0.01, 0.4))
+    chance = judge(SURE, sure_evaluation(-0.01, 0.4))
+
+    assert passed.passed
+    assert passed.comparisons[1] == Comparison(
+        "ndcg@10", 0.31, ">", 0.0, True, "popularity", 0.1, bound=0.01, sure=True
+    )
+    assert [comparison.passed for comparison in chance.comparisons] == [True, False]
+    assert not judge(SURE, sure_evaluation(0.0, 0.4)).passed
+
+
+@pytest.mark.parametrize(
+    "untold", [evaluation(0.31), sure_evaluation(None, None), sure_evaluation(math.nan, 1)]
+)
+def test_a_lead_of_which_nothing_is_known_is_not_sure(untold: dict[str, object]) -> None:
+    assert not judge(SURE, untold).passed
+
+
+def test_where_lower_is_better_the_upper_end_decides() -> None:
+    gate = Gate(metric="brier", baselines=("rule",), higher_is_better=False, sure=True)
+    metrics = {"model": {"brier": 0.18}, "baselines": {"rule": {"brier": 0.2}}}
+
+    def told(high: float) -> dict[str, object]:
+        found = {"differences": {"rule": {"brier": [-0.02, -0.03, high]}}}
+        return {"metrics": metrics, "intervals": found}
+
+    assert judge(gate, told(-0.01)).passed
+    assert not judge(gate, told(0.01)).passed
+
+
+def test_a_bound_may_be_a_baselines_own_value() -> None:
+    gate = Gate(metric="ndcg@10", baselines=(), also={"brier": ("<", "base_rate")})
+    rivals = {"base_rate": {"brier": 0.25}}
+
+    better = judge(gate, {"metrics": {"model": {"brier": 0.24}, "baselines": rivals}})
+    equal = judge(gate, {"metrics": {"model": {"brier": 0.25}, "baselines": rivals}})
+    unknown = judge(gate, {"metrics": {"model": {"brier": 0.24}, "baselines": {}}})
+
+    assert better.comparisons == (Comparison("brier", 0.24, "<", 0.25, True, "base_rate", 0.25),)
+    assert (better.passed, equal.passed, unknown.passed) == (True, False, False)
+
+
+def test_only_a_condition_on_surety_keeps_its_bound() -> None:
+    plain, sure = judge(SURE, sure_evaluation(0.01, 0.4)).reasons
+
+    assert set(sure) - set(plain) == {"bound", "sure"}
+    assert (sure["bound"], sure["sure"]) == (0.01, True)
+
+
 def test_number_keeps_finite_numbers_alone() -> None:
     assert number(3) == 3.0
     assert [number(value) for value in (math.nan, False, None, "1")] == [None] * 4

@@ -58,6 +58,28 @@ def test_every_comparison_is_a_sentence(facts: dict[str, Any], sentence: str) ->
     assert verdict_sentences([facts]) == [sentence]
 
 
+SURE: dict[str, Any] = {**TOO_LOW, "sign": ">", "required": 0.0, "bound": 0.01, "sure": True, "passed": True}
+
+
+@pytest.mark.parametrize(
+    ("facts", "sentence"),
+    [
+        (SURE, "The lead in NDCG@10 is sure, at the least +0.0100: Customer's own most frequent products."),
+        (
+            {**SURE, "bound": -0.02, "passed": False},
+            "The lead in NDCG@10 may be chance, at the least -0.0200: Customer's own most frequent products.",
+        ),
+        (
+            {**SURE, "bound": None, "passed": False},
+            "The evaluation does not tell how sure the lead in NDCG@10 is: "
+            "Customer's own most frequent products.",
+        ),
+    ],
+)
+def test_a_condition_on_surety_is_a_sentence(facts: dict[str, Any], sentence: str) -> None:
+    assert verdict_sentences([facts]) == [sentence]
+
+
 def test_programs_get_the_figures_beside_the_words() -> None:
     assert comparison_entries([BOUND]) == [
         {**BOUND, "text": "Calibration error 0.1500 is good enough; needed: at most 0.15."}
