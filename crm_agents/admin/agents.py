@@ -3,7 +3,7 @@
 from typing import Any
 
 from django.contrib import admin, messages
-from django.db.models import OuterRef, QuerySet, Subquery
+from django.db.models import Count, OuterRef, QuerySet, Subquery
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
 from django.urls import URLPattern, path
 from django.utils.formats import date_format
@@ -11,14 +11,14 @@ from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from crm_agents.admin.badges import TONES, badge, status_badge, verdict_badge
+from crm_agents.admin.badges import TONES, alert_note, badge, status_badge, verdict_badge
 from crm_agents.admin.base import RecordAdmin, require
 from crm_agents.admin.customers import customer_urls
 from crm_agents.admin.readiness import readiness
 from crm_agents.admin.starting import start_page
 from crm_agents.admin.tools import agent_tools
 from crm_agents.admin.wording import gate_sentence
-from crm_agents.models import Agent, Purpose, RunStatus, ScoringRun, TrainingRun
+from crm_agents.models import Agent, Alert, Purpose, RunStatus, ScoringRun, TrainingRun
 from crm_agents.recipes import Recipe, get_recipe
 from crm_agents.selectors import scoring_before
 from crm_agents.services.agents import ensure_agents
@@ -37,7 +37,7 @@ SHOWN = 5  # newest runs and versions on an agent's page
 
 class AgentAdmin(RecordAdmin):
     viewing = ("crm_agents.view_scores", MANAGE_RUNS, PROMOTE)
-    list_display = ("title", "live", "last_run", "scored", "as_of")
+    list_display = ("title", "live", "alerts", "last_run", "scored", "as_of")
     list_display_links = ("title",)
     list_select_related = ("live_version__agent", "live_scoring")
     change_list_template = "crm_agents/agent_list.html"
@@ -50,7 +50,11 @@ class AgentAdmin(RecordAdmin):
         trainings = TrainingRun.objects.filter(agent=OuterRef("pk"), purpose=Purpose.TRAIN)
         newest = trainings.order_by("-created_at")
         found: QuerySet[Agent] = super().get_queryset(request)
-        return found.annotate(last_status=Subquery(newest.values("status")[:1]))
+        opened = Alert.objects.filter(agent=OuterRef("pk"), closed_at=None).order_by()
+        counted = opened.values("agent").annotate(count=Count("pk")).values("count")
+        return found.annotate(
+            last_status=Subquery(newest.values("status")[:1]), open_alerts=Subquery(counted)
+        )
 
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view
@@ -83,6 +87,11 @@ class AgentAdmin(RecordAdmin):
         if agent.live_version is None:
             return badge("neutral", _("none"))
         return format_html("v{} {}", agent.live_version.number, verdict_badge(agent.live_version))
+
+    @admin.display(description=gettext_lazy("alerts"))
+    def alerts(self, agent: Agent) -> str:
+        opened: int | None = agent.open_alerts  # type: ignore[attr-defined]  # annotated by get_queryset
+        return alert_note(opened) if opened else "–"
 
     @admin.display(description=gettext_lazy("last run"))
     def last_run(self, agent: Agent) -> str:
@@ -216,6 +225,7 @@ class AgentAdmin(RecordAdmin):
         return {
             "active_url": self.url_of(active) if active else "",
             "start_url": self.url("crm_agents_agent_start", agent.pk) if may_run and not active else "",
+            "compare_url": self.url("crm_agents_agent_compare", agent.pk) if may_run else "",
             "rescore_url": self.url("crm_agents_agent_rescore", agent.pk) if may_run and live else "",
             "roll_back_url": self.url("crm_agents_agent_roll_back", agent.pk) if before else "",
             "roll_back_text": _("Roll back to v%s") % before.version.number if before else "",

@@ -92,6 +92,11 @@ WORDS = {
         "",
         [("cosine", _("falls in a curve")), ("linear", _("falls evenly")), ("constant", _("stays"))],
     ),
+    "pretrain": Words(
+        _("Pretraining"),
+        _("Learn first what the next visit holds; a version that the run starts from knows that already."),
+        [("auto", _("unless the run starts from a version")), ("always", _("always"))],
+    ),
     "class_weight": Words(
         _("Rare outcomes"),
         _("Count them for more where one answer is much rarer than the other."),
@@ -114,7 +119,7 @@ GROUPS: Sequence[tuple[str | Promise, Sequence[str]]] = (
     (_("Model"), ("layers", "heads", "max_visits", "active_days")),
     (
         _("Start and pretraining"),
-        ("start", "pretrain_epochs", "freeze_layers", "text_model", "lora_rank"),
+        ("start", "pretrain", "pretrain_epochs", "freeze_layers", "text_model", "lora_rank"),
     ),
     (_("Learning"), ("batch_size", "accumulate", "patience", "schedule", "warmup_share", "seed")),
     (
@@ -159,7 +164,7 @@ class SettingsForm(forms.Form):
     def _field(self, name: str) -> forms.Field:
         if name in WORDS:
             words = WORDS[name]
-            return forms.ChoiceField(label=words.label, choices=words.choices, help_text=words.help)
+            return forms.ChoiceField(label=str(words.label), choices=words.choices, help_text=str(words.help))
         if name == "start":
             return _start_field(self.agent, str(self.initial["start"]))
         if name == "text_model":

@@ -34,7 +34,7 @@ def comparison(
     ends = [_ends(sure.get(name)) for name, _value in known]
     highest = max([value for _name, value in known] + [high for each in ends if each for high in each])
     named = [(name, value, 1 if row == 0 else 2) for row, (name, value) in enumerate(known)]
-    bars, labels = _stacked(named, highest=highest, ends=ends)
+    bars, labels = stacked(named, highest=highest, ends=ends)
     scale = _length(highest)
     return Plot(
         slug=slug,
@@ -79,7 +79,7 @@ def confusion(counts: Mapping[str, Any]) -> Plot | None:
         (_("Not warned, but it happened"), counts["fn"], 2),
         (_("Not warned, and it did not happen"), counts["tn"], 1),
     ]
-    bars, labels = _stacked(named)
+    bars, labels = stacked(named)
     return Plot(
         slug="confusion",
         title=_("Right and wrong"),
@@ -123,7 +123,7 @@ def histogram(bins: Sequence[Mapping[str, Any]]) -> Plot | None:
     )
 
 
-def _stacked(
+def stacked(
     named: Sequence[tuple[str, float, int]],
     *,
     highest: float | None = None,

@@ -11,7 +11,7 @@ from crm_agents.models import ACTIVE_STATES, Agent, RunStatus, Sweep, SweepKind,
 from crm_agents.recipes import get_recipe
 from crm_agents.services import audit
 from crm_agents.services.runs import planned_config
-from crm_agents.services.tuning.space import combinations, read_space
+from crm_agents.services.tuning.space import Space, combinations, read_space
 from crm_agents.services.waking import ask
 from crm_data.clock import minute
 from handoff.config import BACKBONES
@@ -67,7 +67,7 @@ def start_sweep(
         raise HandoffError(text % {"names": ", ".join(double)})
     planned_config(agent, shared)
     grid = combinations(parameters) if kind == SweepKind.COMPARISON else []
-    for combination in grid:
+    for combination in grid or _single_choices(parameters):
         planned_config(agent, {**shared, **combination})
     planned = len(grid) or trials
     _check_number("trials", planned, MOST_TRIALS)
@@ -140,6 +140,17 @@ def resume_sweep(sweep: Sweep, *, user: audit.Actor = None) -> None:
 def ask_to_advance(pk: object) -> bool:
     """Ask a worker to look after a sweep; where the queue cannot be reached, the sweeper does."""
     return ask("crm_agents.tasks.advance_sweep", str(pk))
+
+
+def _single_choices(space: Space) -> list[dict[str, Any]]:
+    """Return each choice by itself. Width and heads depend on each other; `read_space` has compared them."""
+    together = {"width", "heads"} if {"width", "heads"} <= set(space) else set()
+    return [
+        {name: value}
+        for name, parameter in space.items()
+        if name not in together
+        for value in parameter.values
+    ]
 
 
 def _check_number(name: str, value: Any, most: int) -> None:
