@@ -18,7 +18,7 @@ from crm_agents.models import Feedback
 from crm_agents.models.feedback import FeedbackVerdict
 from crm_agents.recipes import recipes
 from crm_agents.services.agents import get_agent
-from crm_agents.services.feedback import give_feedback
+from crm_agents.services.feedback import FeedbackRejected, give_feedback
 
 EXAMPLE = {
     "agent": "recommender",
@@ -94,12 +94,15 @@ class FeedbackView(ApiView):
                 "agent", given["agent"], _("Choose one of: %(names)s.") % {"names": ", ".join(names)}
             )
         customer = self.customer(given["customer_id"])
-        feedback = give_feedback(
-            get_agent(given["agent"], tenant=self.tenant),
-            customer_id=customer.id,
-            verdict=given["verdict"],
-            item=given["item"],
-            reason=given["reason"],
-            user=request.user,
-        )
+        try:
+            feedback = give_feedback(
+                get_agent(given["agent"], tenant=self.tenant),
+                customer_id=customer.id,
+                verdict=given["verdict"],
+                item=given["item"],
+                reason=given["reason"],
+                user=request.user,
+            )
+        except FeedbackRejected as error:  # the customer is left out; the rest is checked above
+            raise refused("customer_id", customer.id, str(error)) from error
         return Response(FeedbackSerializer(feedback).data, status=201)
