@@ -35,6 +35,15 @@ def score(artifact: Path, dataset_folder: Path, *, root: Path, shard: int, as_of
     return len(frame)
 
 
+def answers_of_shard(artifact: Path, dataset: Dataset, shard: int, as_of: str) -> pl.DataFrame:
+    """Answer for every customer of one shard, in memory; SCORES."""
+    moment = to_days(parse_time(as_of)) + INSTANT
+    customers = _customers(dataset, shard)
+    opened = open_artifact(artifact, artifact.parent, dataset, cuts=(moment - 30.0, moment), shard=shard)
+    frame = opened.task.score(opened.model, opened.calibration, moment, customers)
+    return frame.select(SCORES.names()).cast(SCORES)
+
+
 def _customers(dataset: Dataset, shard: int) -> list[str]:
     """The shard's customers, those known by their events alone included."""
     seen = dataset.events(shard).select(pl.col("customer").unique()).collect()["customer"].to_list()
