@@ -40,10 +40,10 @@ def token(manager: Any, live_churn: Any, live_recommender: Any, queued_run: Any,
 @pytest.mark.parametrize(
     ("mode", "known", "expected"),
     [
-        (GenerationMode.POSITIVE, False, 21),
-        (GenerationMode.POSITIVE, True, 13),
-        (GenerationMode.NEGATIVE, False, 16),
-        (GenerationMode.NEGATIVE, True, 6),
+        (GenerationMode.POSITIVE, False, 27),
+        (GenerationMode.POSITIVE, True, 19),
+        (GenerationMode.NEGATIVE, False, 18),
+        (GenerationMode.NEGATIVE, True, 8),
     ],
 )
 def test_no_value_breaks_what_the_description_promises(
