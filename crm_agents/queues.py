@@ -36,6 +36,11 @@ def beat_schedule(
             "schedule": watch_seconds,
             "options": {"expires": watch_seconds},
         },
+        "Clear up": {
+            "task": "crm_agents.tasks.tidy",
+            "schedule": watch_seconds,
+            "options": {"expires": watch_seconds},
+        },
         "Score with the live versions": {
             "task": "crm_agents.tasks.score_live_agents",
             "schedule": crontab(hour="3", minute="30"),

@@ -3,7 +3,7 @@
 from celery import shared_task
 from celery.signals import beat_embedded_init, worker_process_init
 
-from crm_agents.services import execution, rescoring, runs, shards, sweeping
+from crm_agents.services import execution, rescoring, runs, shards, sweeping, tidying
 from crm_agents.services.agents import get_agent
 from crm_agents.services.labelling import jobs as labelling
 from crm_agents.services.orphans import die_with_parent
@@ -27,6 +27,11 @@ def score_shard(shard_id: str) -> None:
 @shared_task(name="crm_agents.tasks.sweep")
 def sweep() -> None:
     sweeping.sweep()
+
+
+@shared_task(name="crm_agents.tasks.tidy")
+def tidy() -> None:
+    tidying.tidy()
 
 
 @shared_task(name="crm_agents.tasks.score_live_agents")
