@@ -6,6 +6,7 @@ from typing import Any
 
 from django.utils.dateparse import parse_date, parse_datetime
 from django.utils.formats import date_format
+from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -16,6 +17,7 @@ from crm_data.models import InteractionKind
 from handoff.inspection import SEVERITIES, Inspection
 
 Facts = Mapping[str, Any]
+Text = str | Promise
 
 SEVERITY = {
     "stop": gettext_lazy("must be solved"),
@@ -44,9 +46,7 @@ REMEDY = {
     "check_import": gettext_lazy("Check whether an import of that time is missing or came twice."),
     "list_products": gettext_lazy("Add the products to the catalogue, or widen the Source's products."),
     "list_customers": gettext_lazy("Add the customers, or widen the Source's customers."),
-    "exclude_field": gettext_lazy(
-        "Leave the field out, unless it is known in time and tells something."
-    ),
+    "exclude_field": gettext_lazy("Leave the field out, unless it is known in time and tells something."),
 }
 TABLES = {
     "events": gettext_lazy("interactions"),
@@ -156,7 +156,7 @@ def _entry(finding: Facts) -> dict[str, Any]:
 
 
 def _rank(severity: str) -> int:
-    return SEVERITIES.index(severity) if severity in SEVERITIES else len(SEVERITIES)  # type: ignore[arg-type]
+    return SEVERITIES.index(severity) if severity in SEVERITIES else len(SEVERITIES)
 
 
 def _text(finding: Facts) -> str:
@@ -171,7 +171,7 @@ def _missing(facts: Facts) -> str:
     return missing_sentences([facts])[0]
 
 
-def _counted(text: str) -> Callable[[Facts], str]:
+def _counted(text: Text) -> Callable[[Facts], str]:
     """Return a writer of one translated sentence that figures go into."""
     return lambda facts: str(text) % _figures(facts)
 

@@ -1,5 +1,6 @@
 """The data page of an agent: what a check has found, fields to leave out, and how events are cleaned."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from django import forms
@@ -47,9 +48,10 @@ class PrepareForm(forms.Form):
         widget=forms.NumberInput(attrs={"step": "any"}),
     )
 
-    def __init__(self, *args: Any, config: TrainingConfig, rows: list[FieldRow], **kwargs: Any) -> None:
-        initial = {"excluded": list(config.excluded), **vars(config.cleaning)}
-        super().__init__(*args, initial=initial, **kwargs)
+    def __init__(
+        self, data: Mapping[str, Any] | None, *, config: TrainingConfig, rows: list[FieldRow]
+    ) -> None:
+        super().__init__(data, initial={"excluded": list(config.excluded), **vars(config.cleaning)})
         self.rows = rows
         self.fields["excluded"].choices = [(row.name, row.label) for row in rows]  # type: ignore[attr-defined]
 

@@ -71,7 +71,7 @@ def _without_defaults(agent: Agent, config: dict[str, Any]) -> dict[str, Any]:
 
 def _record(agent: Agent, before: TrainingConfig, after: TrainingConfig, user: audit.Actor) -> None:
     if set(before.excluded) != set(after.excluded):
-        detail = {
+        detail: dict[str, Any] = {
             "left out": sorted(set(after.excluded) - set(before.excluded)),
             "taken back": sorted(set(before.excluded) - set(after.excluded)),
         }

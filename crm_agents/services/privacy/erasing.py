@@ -136,7 +136,7 @@ def busy_snapshots(tenant: str) -> set[int]:
     return {
         key
         for rows in users
-        for key in rows.filter(agent__tenant=tenant, snapshot__isnull=False).values_list(  # type: ignore[attr-defined]
+        for key in rows.filter(agent__tenant=tenant, snapshot__isnull=False).values_list(
             "snapshot", flat=True
         )
     }

@@ -30,7 +30,7 @@ def export(tenant: str, customer_id: str, *, user: audit.Actor = None) -> dict[s
     record = find_customer(customer_id, tenant=tenant)
     known = standing(customer_id, tenant)
     names = [record.name, record.email] if record else []
-    return plain(
+    found: dict[str, Any] = plain(
         {
             "customer_id": customer_id,
             "tenant": tenant,
@@ -51,6 +51,7 @@ def export(tenant: str, customer_id: str, *, user: audit.Actor = None) -> dict[s
             "audit": _audit(tenant, Scrubber(customer_id, names)),
         }
     )
+    return found
 
 
 def as_zip(exported: dict[str, Any]) -> bytes:
