@@ -65,6 +65,9 @@ class TextCourse:
     def examples(self) -> int:
         return len(self.split.train)
 
+    def labels(self) -> int:
+        return self.examples()  # each is somebody's
+
     def parameters(self) -> int:
         """Of the fine-tuned encoder and head, 0 where nothing was fine-tuned."""
         return self._trained

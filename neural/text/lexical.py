@@ -1,6 +1,7 @@
 """Words and pieces of words as numbers: TF-IDF. It needs no pretrained model and reads any language."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.preprocessing import normalize
 
 from neural.text.storing import Arrays
 
@@ -28,12 +30,17 @@ class Lexical:
 
     @classmethod
     def fit(cls, texts: Sequence[str]) -> "Lexical":
-        return cls({name: _view(name, len(texts)).fit(texts) for name in VIEWS})
+        views = {}
+        for name in VIEWS:
+            # No word at all may stand in two texts; pieces of words always do.
+            with suppress(ValueError):
+                views[name] = _view(name, len(texts)).fit(texts)
+        return cls(views)
 
     def features(self, texts: Sequence[str]) -> sp.csr_matrix:
         """Sparse rows of length 1, so that a product of two is their cosine. (N, F)"""
         parts = [view.transform(texts) for view in self.views.values()]
-        return sp.csr_matrix(sp.hstack(parts).tocsr() / np.sqrt(len(parts)), dtype=np.float32)
+        return sp.csr_matrix(normalize(sp.hstack(parts).tocsr()), dtype=np.float32)
 
     def arrays(self) -> Arrays:
         return {f"{name}.idf": view.idf_.astype(np.float64) for name, view in self.views.items()}
