@@ -8,5 +8,14 @@ DESCRIPTION: dict[str, Any] = {
     "of the agents that make them. Customers of others are answered with 404, like ones that do not exist. "
     "Errors are `application/problem+json` (RFC 9457). Lists come in pages: follow `next`.",
     "VERSION": "1",
+    # Fields of one name whose values differ.
+    "ENUM_NAME_OVERRIDES": {
+        "RunStatusEnum": "crm_agents.models.RunStatus",
+        "SweepStatusEnum": "crm_agents.models.SweepStatus",
+        "LabelStatusEnum": "crm_agents.models.ItemStatus",
+        "SweepKindEnum": "crm_agents.models.SweepKind",
+        "AlertKindEnum": "crm_agents.models.AlertKind",
+        "AnnotationKindEnum": "crm_agents.models.AnnotationKind",
+    },
     "PREPROCESSING_HOOKS": ["crm_agents.api.schema.only_ours"],
 }
