@@ -48,6 +48,9 @@ class Course(Protocol):
     def examples(self) -> int:
         """Number of training examples of one epoch."""
 
+    def labels(self) -> int:
+        """Number of people's labels among what one epoch teaches."""
+
     def parameters(self) -> int:
         """Number of weights that training changes."""
 
@@ -119,6 +122,10 @@ class EventCourse:
 
     def examples(self) -> int:
         return self._count(self.task.training_queries)
+
+    def labels(self) -> int:
+        queries = self.task.training_queries(self.windows, np.random.default_rng(self.config.seed))
+        return self.task.labels_used(queries, self.windows.validation)
 
     def parameters(self) -> int:
         return trainable(self.model)

@@ -142,13 +142,17 @@ class SurvivalHead(nn.Module):
         return logits
 
 
-def set_loss(logits: Tensor, query: Tensor, product: Tensor) -> Tensor:
+def set_loss(logits: Tensor, query: Tensor, product: Tensor, weight: Tensor | None = None) -> Tensor:
     """Softmax cross-entropy against a set: the mean over queries of the mean over each one's products.
 
-    logits (Q, P); query and product (R,) are the pairs of the sets, no query without one.
+    logits (Q, P); query and product (R,) are the pairs of the sets, no query without one. `weight` (R,)
+    makes the mean over a query's products a weighted one.
     """
     log_norm = torch.logsumexp(logits, dim=1)  # (Q,)
     chosen = logits[query, product] - log_norm[query]  # (R,)
+    if weight is not None:
+        total = torch.zeros(len(logits), device=weight.device).index_add(0, query, weight)  # (Q,)
+        return -(chosen * weight / total[query]).sum() / len(logits)
     size = torch.bincount(query, minlength=len(logits)).clamp(min=1)
     return -(chosen / size[query]).sum() / len(logits)
 
@@ -160,11 +164,17 @@ def survival_loss(
 
     logits (Q, bins). `event_bin` (Q,) is the week of the purchase or -1; `last_bin` (Q,) is the number of
     weeks observed in full or up to the purchase. `weight` (Q,) makes the mean over queries a weighted one.
+    An `event_bin` of `bins` says that there was a purchase within them, but not when.
     """
     week = torch.arange(logits.shape[1], device=logits.device)
     seen = (week < last_bin[:, None]).to(logits.dtype)  # (Q, bins)
     event = (week == event_bin[:, None]).to(logits.dtype)
     terms = F.binary_cross_entropy_with_logits(logits, event, reduction="none") * seen
+    losses = terms.sum(1)  # (Q,)
+    some_time = event_bin == logits.shape[1]
+    if some_time.any():
+        silent = -F.softplus(logits[some_time]).sum(1)  # log of the chance of no purchase at all
+        losses = losses.index_put((some_time,), -torch.log(-torch.expm1(silent.clamp(max=-1e-6))))
     if weight is None:
-        return terms.sum(1).mean()
-    return (terms.sum(1) * weight).sum() / weight.sum()
+        return losses.mean()
+    return (losses * weight).sum() / weight.sum()

@@ -40,6 +40,7 @@ def _train(
     progress.write("evaluating", 2, 3)
     laps.end("evaluating")
     record = evaluation_record(windows, course.examples(), validation, test, state, laps.seconds)
+    record["counts"]["labels"] = course.labels()
     record["start"] = course.started
     if compression := course.compression(test):
         record["compression"] = compression

@@ -1,7 +1,7 @@
 """The recommender's answers: the best products of each customer and the facts that speak for them."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -53,8 +53,13 @@ def bought_by(world: World, queries: Queries) -> Iterator[Bought]:
         )
 
 
-def recommend(world: World, chances: Chances, as_of: float, customers: list[str]) -> pl.DataFrame:
-    """Score file of `customers`: the model's list, or what is popular for a customer without a history."""
+def recommend(
+    world: World, chances: Chances, as_of: float, customers: list[str], refused: Mapping[str, set[int]]
+) -> pl.DataFrame:
+    """Score file of `customers`: the model's list, or what is popular for a customer without a history.
+
+    `chances` are 0 for what is not to be offered; `refused` holds the same of those without a history.
+    """
     market = Market(world, as_of)
     found = world.with_history(as_of)
     wanted = set(customers)
@@ -65,7 +70,9 @@ def recommend(world: World, chances: Chances, as_of: float, customers: list[str]
         lists = top_lists(np.where(values > 0, values, -np.inf), world.config.top_k)
         for name, score, payload in _explain(world, market, part, lists, values):
             rows[name] = (score, payload)
-    popular = _popular(world, market)
+    popular = _popular(world, market, set())
+    for name in wanted.intersection(refused).difference(rows):
+        rows[name] = _popular(world, market, refused[name])
     records = [(name, *rows.get(name, popular)) for name in sorted(wanted)]
     return pl.DataFrame(records, schema=SCORES, orient="row")
 
@@ -129,11 +136,12 @@ def _bought_with(
         yield {"code": "bought_with", "product": world.vocabulary.products[best], "customers": customers}
 
 
-def _popular(world: World, market: Market) -> tuple[float | None, str]:
+def _popular(world: World, market: Market, refused: set[int]) -> tuple[float | None, str]:
     """What to offer a customer nobody knows: the share of active customers who bought it lately."""
     buyers = np.where(
         world.vocabulary.offered & (market.buyers > 0), market.buyers.astype(np.float64), -np.inf
     )
+    buyers[list(refused)] = -np.inf
     items = [
         {
             "product": world.vocabulary.products[product],

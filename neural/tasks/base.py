@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from handoff.errors import HandoffError
 from neural.calibration import Calibration
 from neural.data.history import Bools, Floats
+from neural.data.said import Said
 from neural.data.world import Queries, World
 from neural.encoder import Shape
 from neural.heads import Inputs
@@ -89,6 +90,15 @@ class Task(ABC):
     def realised(self, scores: pl.DataFrame, as_of: float) -> Realised:
         """Hold old scores, in the schema `handoff.outcomes.KEPT`, against what happened since `as_of`."""
         raise HandoffError(f"The task {self.world.config.task} does not say how its scores turned out.")
+
+    @property
+    def said(self) -> Said:
+        """What people said that this task learns from; none where labels weigh nothing."""
+        return self.world.said.where(np.zeros(len(self.world.said), bool))
+
+    def labels_used(self, queries: Queries, until: float) -> int:
+        """How many labels bear on the targets of `queries`, whose windows end by `until`."""
+        return len(np.unique(self.said.within(queries, float(self.world.config.horizon_days), until)[0]))
 
     @abstractmethod
     def head(self, shape: Shape) -> nn.Module:

@@ -13,6 +13,7 @@ from neural.baselines.churn import RecencyRule
 from neural.calibration import Calibration, apply_platt, fit_platt, logit
 from neural.data.batches import in_window
 from neural.data.history import Bools, Floats, Ints
+from neural.data.said import Said
 from neural.data.table import CLOCK, Table
 from neural.data.world import Queries
 from neural.encoder import Shape
@@ -29,6 +30,8 @@ WEEK = 7.0
 STEP = 30.0  # days between training cut-offs
 SETTLED = 90.0  # days of history before a cut-off tells of a season
 SEASONS = 13  # cut-offs a step apart: a year
+LEFT = ("left", "accepted")  # labels, and feedback to a warning: it was right
+STAYED = ("stayed", "wrong")
 
 
 class Churn(Task):
@@ -85,6 +88,10 @@ class Churn(Task):
         bought = wait < width * whole  # in a week half observed, counting buyers alone would raise the hazard
         week = np.where(bought, np.minimum(np.floor(np.where(bought, wait, 0) / width), self.bins - 1), -1)
         observed = np.where(bought, week + 1, whole)
+        said = self._answers(queries, until)
+        # Whoever bought keeps the week; of one who is said to have stayed without buying none is known.
+        week = np.where(said == 1, -1, np.where((said == 0) & (week < 0), self.bins, week))
+        observed = np.where((said == 1) | (week == self.bins), self.bins, observed)
         found = {
             "event_bin": torch.from_numpy(week.astype(np.int64)),
             "last_bin": torch.from_numpy(observed.astype(np.int64)),
@@ -92,6 +99,23 @@ class Churn(Task):
         if "class_weight" in self.learnt:
             weights = np.array([*self.learnt["class_weight"], 1.0], np.float32)  # stayed, left, -1: unknown
             found["weight"] = torch.from_numpy(weights[_outcome(found, self.bins)])
+        if (said >= 0).any():
+            weight = np.where(said >= 0, self.world.config.label_weight, 1.0).astype(np.float32)
+            found["weight"] = found.get("weight", torch.ones(len(said))) * torch.from_numpy(weight)
+        return found
+
+    @cached_property
+    def said(self) -> Said:
+        said = self.world.said
+        known = np.isin(said.label.astype(str), (*LEFT, *STAYED)) & (said.subject == "customer")
+        return said.where(known & (said.customer >= 0) & (self.world.config.label_weight > 0))
+
+    def _answers(self, queries: Queries, until: float) -> Ints:
+        """What people said of each query's outcome: 1 left, 0 stayed, -1 nothing. (Q,)"""
+        found = np.full(len(queries), -1, np.int64)
+        row, query = self.said.within(queries, float(self.world.config.horizon_days), until)
+        for place, answer in zip(query.tolist(), self.said.label[row], strict=True):  # the last word counts
+            found[place] = int(answer in LEFT)
         return found
 
     def loss(self, answer: Tensor, targets: Inputs) -> Tensor:

@@ -14,6 +14,7 @@ from neural.baselines.ranking import RANKERS, Ranker
 from neural.calibration import Calibration, apply_platt, facts_shift, fit_with_facts, logit
 from neural.data.batches import in_batches, in_window
 from neural.data.history import Bools, Floats, Ints
+from neural.data.said import Said
 from neural.data.similarity import Neighbours
 from neural.data.table import Counter
 from neural.data.world import Queries
@@ -34,6 +35,7 @@ from neural.model import Model
 from neural.prediction import BATCH, answers
 from neural.reasons.recommendations import recommend
 from neural.tasks.base import Metrics, Realised, Report, Task
+from neural.tasks.feedback import Floats32, refused_products, teach, verdicts
 from neural.windows import Windows
 
 YEAR = 365.0  # days
@@ -65,7 +67,7 @@ class NextProduct(Task):
             np.concatenate([q.customer for q in asked]), np.concatenate([q.time for q in asked])
         )
         queries = queries.take(np.lexsort((queries.time, queries.customer)))
-        truth = self._truth(queries, windows.validation)
+        truth, _ = self._taught(queries, windows.validation)
         return in_window(self.world, queries.take(np.flatnonzero(truth.size > 0)))
 
     def inputs(self, queries: Queries) -> Inputs:
@@ -81,11 +83,22 @@ class NextProduct(Task):
         }
 
     def targets(self, queries: Queries, until: float) -> Inputs:
-        truth = self._truth(queries, until)
-        return {"query": torch.from_numpy(truth.query), "product": torch.from_numpy(truth.product)}
+        truth, weight = self._taught(queries, until)
+        found = {"query": torch.from_numpy(truth.query), "product": torch.from_numpy(truth.product)}
+        return found if weight is None else {**found, "weight": torch.from_numpy(weight)}
 
     def loss(self, answer: Tensor, targets: Inputs) -> Tensor:
-        return set_loss(answer, targets["query"], targets["product"])
+        return set_loss(answer, targets["query"], targets["product"], targets.get("weight"))
+
+    @cached_property
+    def said(self) -> Said:
+        return verdicts(self.world.said, self.world.config.label_weight > 0)
+
+    def _taught(self, queries: Queries, until: float) -> tuple[Truth, Floats32 | None]:
+        """What was bought and what staff said would suit; without what they said would not. See `teach`."""
+        truth = self._truth(queries, until)
+        config = self.world.config
+        return teach(truth, self.said, queries, float(config.horizon_days), until, config.label_weight)
 
     def outcome(self, cutoff: float) -> tuple[Queries, Bools]:
         """Whether each customer with a history buys anything."""
@@ -152,7 +165,7 @@ class NextProduct(Task):
         def chances(queries: Queries) -> Batches:
             return self._chances(model, calibration, queries)
 
-        return recommend(self.world, chances, as_of, customers)
+        return recommend(self.world, chances, as_of, customers, self._refused(as_of))
 
     def strengths(self, model: Model, calibration: Mapping[str, Any], queries: Queries) -> Floats:
         """The best product's chance."""
@@ -189,11 +202,18 @@ class NextProduct(Task):
     def _chances(self, model: Model, calibration: Mapping[str, Any], queries: Queries) -> Batches:
         """Calibrated chance of every product that is offered, 0 of the others."""
         offered = self.world.vocabulary.offered
+        refused = self._refused(float(queries.time.max(initial=0.0)))
         for index, part, scores in answers(model, self.world, queries, self.inputs):
             shift = facts_shift(calibration, self._facts(part)).astype(scores.dtype)[:, None]  # (Q, 1)
             odds = logit(share(np.where(offered, scores, -np.inf)))
             chance = apply_platt(odds, calibration, shift=shift)
-            yield index, part, np.where(offered, chance, 0.0)
+            chance = np.where(offered, chance, 0.0)
+            for row, number in enumerate(part.customer):
+                chance[row, list(refused.get(self.world.history.customers[number], ()))] = 0.0
+            yield index, part, chance
+
+    def _refused(self, as_of: float) -> dict[str, set[int]]:
+        return refused_products(self.world, verdicts(self.world.said, True), as_of)
 
     def _truth(self, queries: Queries, until: float) -> Truth:
         stop = np.minimum(queries.time + self.world.config.horizon_days, until)
