@@ -33,7 +33,19 @@ def token(manager: Any, live_churn: Any, live_recommender: Any, queued_run: Any,
 
     monkeypatch.setattr(ScopeThrottle, "get_rate", lambda self: None)
     monkeypatch.setattr(waking, "send", lambda rows: True)
+    monkeypatch.setattr("crm_agents.services.tuning.sweeps.ask", lambda task, pk: True)
     return str(Token.objects.create(user=manager).key)
+
+
+def _label_set(agent: Any) -> str:
+    """Return the id of a label set with one item."""
+    from crm_agents.models import LabelItem
+    from crm_agents.services.labelling.sets import create_label_set
+
+    choices = [{"value": "left"}, {"value": "stayed"}]
+    made = create_label_set(agent, name="Left", subject="customer", question="Left?", choices=choices)
+    LabelItem.objects.create(label_set=made, customer_id="C1", at=made.created_at)
+    return str(made.pk)
 
 
 @pytest.mark.django_db(transaction=True)  # the WSGI application closes connections between requests
@@ -52,6 +64,8 @@ def test_no_value_breaks_what_the_description_promises(
     headers = {"Authorization": f"Token {token}"}
     schema = schemathesis.openapi.from_wsgi("/api/v1/schema/", get_wsgi_application(), headers=headers)
     ids = {**KNOWN, "run_id": str(queued_run.pk), "version_id": live_churn.live_version.pk} if known else {}
+    if known:
+        ids["label_set_id"] = _label_set(live_churn)
     tried: list[str] = []
     for result in schema.get_all_operations():
         operation = cast("Any", result).ok()
