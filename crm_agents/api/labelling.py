@@ -77,7 +77,7 @@ class AnnotationInput(StrictSerializer):
         default=AnnotationKind.LABEL.value,
         help_text="`withdrawn` takes back what the user said last of the item.",
     )
-    label = serializers.CharField(
+    label = serializers.CharField(  # type: ignore[assignment]  # a member of the body
         default="", allow_blank=True, max_length=64, help_text="One of the set's answers; for a label only."
     )
     reason = serializers.CharField(default="", allow_blank=True, max_length=500)
@@ -88,7 +88,7 @@ class AnnotationSerializer(serializers.Serializer[Any]):
     id = serializers.IntegerField()
     item = serializers.IntegerField(source="item_id")
     kind = serializers.ChoiceField(AnnotationKind.choices)
-    label = serializers.CharField(allow_blank=True)
+    label = serializers.CharField(allow_blank=True)  # type: ignore[assignment]  # a member of the answer
     reason = serializers.CharField(allow_blank=True)
     seconds = serializers.FloatField(allow_null=True)
     at = serializers.DateTimeField()
@@ -97,7 +97,7 @@ class AnnotationSerializer(serializers.Serializer[Any]):
 class SaidSerializer(serializers.Serializer[Any]):
     annotator = serializers.CharField(allow_blank=True)
     kind = serializers.ChoiceField(AnnotationKind.choices)
-    label = serializers.CharField(allow_blank=True)
+    label = serializers.CharField(allow_blank=True)  # type: ignore[assignment]  # a member of the answer
     reason = serializers.CharField(allow_blank=True)
     seconds = serializers.FloatField(allow_null=True)
     said_at = serializers.DateTimeField()

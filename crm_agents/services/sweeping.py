@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 from crm_agents.folders import run_folder
 from crm_agents.models import Agent, Leased, RunStatus, ScoringShard, TrainingRun
 from crm_agents.services.execution import LOG, tidy_run_folder
+from crm_agents.services.labelling.jobs import resend_lost
 from crm_agents.services.leases import ENDED, WORKING_STATES
 from crm_agents.services.shards import fail_shard
 from crm_agents.services.supervision import tail
@@ -39,7 +40,7 @@ def sweep() -> int:
         if send(due):
             healed += len(due)
     advance_all()
-    return healed
+    return healed + resend_lost()
 
 
 def _heal(row: Leased) -> bool:

@@ -8,7 +8,10 @@ from crm_agents.services.labelling.sets import close_label_set, create_label_set
 
 URL = "/api/v1/label-sets/"
 AT = datetime(2026, 3, 1, 12, tzinfo=UTC)
-CHOICES = [{"value": "left", "text": "Has left", "scored": True}, {"value": "stayed", "text": "Stays"}]
+CHOICES: list[dict[str, Any]] = [
+    {"value": "left", "text": "Has left", "scored": True},
+    {"value": "stayed", "text": "Stays"},
+]
 
 
 @pytest.fixture

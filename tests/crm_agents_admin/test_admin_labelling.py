@@ -22,7 +22,10 @@ pytestmark = pytest.mark.django_db
 
 AT = datetime(2026, 3, 1, 12, tzinfo=UTC)
 BASE = "/admin/crm_agents/labelset/"
-CHOICES = [{"value": "left", "text": "Has left", "scored": True}, {"value": "stayed", "text": "Stays"}]
+CHOICES: list[dict[str, Any]] = [
+    {"value": "left", "text": "Has left", "scored": True},
+    {"value": "stayed", "text": "Stays"},
+]
 
 
 @pytest.fixture
@@ -223,7 +226,12 @@ def test_filling_is_asked_of_a_worker(
     label_set: LabelSet, keeper: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sent: list[tuple[str, int]] = []
-    monkeypatch.setattr(jobs, "_send", lambda task, pk: sent.append((task, pk)) or True)
+
+    def send(task: str, pk: int) -> bool:
+        sent.append((task, pk))
+        return True
+
+    monkeypatch.setattr(jobs, "_send", send)
 
     assert keeper.post(url(label_set, "fill"), {"size": "50"})["Location"] == url(label_set)
     assert sent == [("crm_agents.tasks.fill_label_set", label_set.pk)]
@@ -238,7 +246,7 @@ def test_a_queue_out_of_reach_is_said(
     monkeypatch.setattr(jobs, "_send", lambda task, pk: False)
     keeper.post(url(label_set, "errors/search"))
 
-    assert "The queue of work cannot be reached" in text_of(keeper.get(url(label_set, "errors")))
+    assert "The queue cannot be reached. The work is stored" in text_of(keeper.get(url(label_set, "errors")))
 
 
 def test_a_dispute_is_decided(label_set: LabelSet, keeper: Client) -> None:

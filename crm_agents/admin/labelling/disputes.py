@@ -115,5 +115,5 @@ def item_rows(admin: "LabelSetAdmin", label_set: LabelSet, items: list[LabelItem
 def _guess(item: LabelItem, texts: dict[str, str]) -> str:
     if not item.probabilities:
         return ""
-    likeliest = max(item.probabilities, key=lambda answer: item.probabilities[answer])
+    likeliest: str = max(item.probabilities, key=lambda answer: item.probabilities[answer])
     return texts.get(likeliest, likeliest)

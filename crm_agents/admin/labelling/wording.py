@@ -58,7 +58,7 @@ def _not_done(facts: Mapping[str, Any]) -> Said | None:
     if state == "queued":
         return Said(joined([_when(facts), _("It is queued; a worker does it. Load the page again later.")]))
     if state == "unreachable":
-        return Said(_("The queue of work cannot be reached. Try again once it can."), "bad")
+        return Said(_("The queue cannot be reached. The work is stored and starts once it can."), "bad")
     if state == "failed":
         return Said(joined([_when(facts), _("It failed: %s") % facts.get("error", "")]), "bad")
     return None

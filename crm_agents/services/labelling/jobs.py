@@ -4,13 +4,16 @@ import logging
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict
+from datetime import timedelta
 from functools import partial
 from typing import Any
 
 from amqp.exceptions import AMQPError
 from celery import current_app
 from django.db import transaction
+from django.db.models import Q
 from django.utils import timezone
+from django.utils.dateparse import parse_datetime
 from kombu.exceptions import KombuError
 
 from crm_agents.models import LabelSet
@@ -21,10 +24,12 @@ from crm_agents.services.waking import IMPATIENT, PATIENCE
 logger = logging.getLogger(__name__)
 
 LARGEST_FILLING = 5_000
+QUEUED, UNREACHABLE = WAITING = ("queued", "unreachable")
 FILL = "crm_agents.tasks.fill_label_set"
 SEARCH = "crm_agents.tasks.search_label_errors"
 ORDER = "crm_agents.tasks.order_label_set"
 FIELDS = {FILL: "filling", SEARCH: "search"}
+LOST_AFTER = timedelta(minutes=10)  # no filling or search takes that long; its worker has died
 
 
 def request_filling(label_set: LabelSet, *, size: int, user: audit.Actor = None) -> bool:
@@ -41,6 +46,17 @@ def request_filling(label_set: LabelSet, *, size: int, user: audit.Actor = None)
 def request_search(label_set: LabelSet) -> bool:
     """Ask for a search for label errors; False where the queue is out of reach."""
     return _request(label_set, SEARCH)
+
+
+def resend_lost() -> int:
+    """Ask again for what no worker has done in time, or could not be told of; return how much."""
+    waiting = Q(filling__state__in=WAITING) | Q(search__state__in=WAITING)
+    return sum(
+        _request(label_set, task, **_asked(facts))
+        for label_set in LabelSet.objects.filter(waiting)
+        for task, field in FIELDS.items()
+        if _is_lost(facts := getattr(label_set, field))
+    )
 
 
 def fill_label_set(label_set_id: int) -> None:
@@ -84,11 +100,22 @@ def _search(label_set: LabelSet) -> dict[str, Any]:
 
 
 def _request(label_set: LabelSet, task: str, **values: Any) -> bool:
-    _note(label_set, task, {**values, "state": "queued"})
+    _note(label_set, task, {**values, "state": QUEUED})
     reached = _send(task, label_set.pk)
     if not reached:
-        _note(label_set, task, {**values, "state": "unreachable"})
+        _note(label_set, task, {**values, "state": UNREACHABLE})
     return reached
+
+
+def _is_lost(facts: dict[str, Any]) -> bool:
+    moment = parse_datetime(str(facts.get("at", "")))
+    if facts.get("state") != QUEUED or moment is None:
+        return facts.get("state") == UNREACHABLE
+    return moment < timezone.now() - LOST_AFTER
+
+
+def _asked(facts: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in facts.items() if name not in ("state", "at")}
 
 
 def _work(label_set_id: int, task: str, do: Callable[[LabelSet], dict[str, Any]]) -> None:

@@ -1,7 +1,8 @@
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+import time_machine
 from django.utils import timezone
 
 from crm_agents.models import AuditEntry, ItemStatus, LabelItem
@@ -71,7 +72,7 @@ def test_a_second_filling_repeats_nobody() -> None:
     scored(30)
     label_set = label_set_of(())
     fill_queue(label_set, size=20)
-    annotate(label_set.items.first(), user=annotator("anna"), label="left")
+    annotate(label_set.items.all()[0], user=annotator("anna"), label="left")
 
     assert fill_queue(label_set, size=20).added == 10
     assert label_set.items.count() == 30
@@ -214,7 +215,12 @@ def test_a_model_looks_again_after_each_twenty_labels(
     monkeypatch: pytest.MonkeyPatch, django_capture_on_commit_callbacks: Any
 ) -> None:
     sent: list[str] = []
-    monkeypatch.setattr(jobs, "_send", lambda task, pk: sent.append(task) or True)
+
+    def send(task: str, pk: int) -> bool:
+        sent.append(task)
+        return True
+
+    monkeypatch.setattr(jobs, "_send", send)
     write([each.format(n) for n in range(7) for each in (*PARCEL, *REFUND)])
     label_set = text_set()
     fill_queue(label_set, size=100)
@@ -224,3 +230,30 @@ def test_a_model_looks_again_after_each_twenty_labels(
             annotate(item, user=anna, label="parcel")
 
     assert sent == ["crm_agents.tasks.order_label_set"] * 2
+
+
+def test_what_was_lost_is_asked_for_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    reached = [False]
+    sent: list[tuple[str, int]] = []
+
+    def send(task: str, pk: int) -> bool:
+        sent.append((task, pk))
+        return reached[0]
+
+    monkeypatch.setattr(jobs, "_send", send)
+    label_set = label_set_of(())
+    start = datetime(2026, 3, 1, tzinfo=UTC)
+    with time_machine.travel(start, tick=False):
+        assert not jobs.request_filling(label_set, size=4)
+        assert label_set.filling["state"] == "unreachable"
+        reached[0] = True
+        assert jobs.resend_lost() == 1
+        assert jobs.resend_lost() == 0  # a worker may be at it
+    with time_machine.travel(start + timedelta(minutes=11), tick=False):
+        assert jobs.resend_lost() == 1
+    label_set.refresh_from_db()
+    assert label_set.filling["size"] == 4
+    fill_label_set(label_set.pk)
+    with time_machine.travel(start + timedelta(days=1), tick=False):
+        assert jobs.resend_lost() == 0
+    assert sent == [("crm_agents.tasks.fill_label_set", label_set.pk)] * 3
