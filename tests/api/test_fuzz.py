@@ -92,4 +92,4 @@ def test_no_value_breaks_what_the_description_promises(
         with suppress(*([Unsatisfiable] if mode is GenerationMode.NEGATIVE else [])):
             try_one()
             tried.append(operation.label)
-    assert len(tried) == expected
+    assert len(tried) >= expected  # new operations join by themselves
