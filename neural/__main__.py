@@ -99,7 +99,7 @@ def _do(arguments: argparse.Namespace, folder: Path) -> None:
         from neural.inspection import inspect
         from neural.runs import REPORT, finish
 
-        finish(folder, REPORT, lambda progress, stop: inspect(folder, progress))
+        finish(folder, REPORT, lambda progress, stop: inspect(folder, progress), at_once=True)
 
 
 def _failed(folder: Path, error: Exception) -> int:

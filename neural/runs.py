@@ -16,23 +16,32 @@ class Stopped(Exception):
 
 
 class StopFlag:
-    """Set by SIGTERM, read between steps."""
+    """Set by SIGTERM, read between steps; with `at_once` whatever is being done ends there and then."""
 
-    def __init__(self) -> None:
-        self.raised = False
+    def __init__(self, at_once: bool = False) -> None:
+        self.raised, self._at_once = False, at_once
         signal.signal(signal.SIGTERM, self._raise)
 
     def _raise(self, number: int, frame: FrameType | None) -> None:
         self.raised = True
+        if self._at_once:
+            raise Stopped
 
     def check(self) -> None:
         if self.raised:
             raise Stopped
 
 
-def finish(folder: Path, result: str, work: Callable[[ProgressWriter, StopFlag], object]) -> Outcome:
+def finish(
+    folder: Path,
+    result: str,
+    work: Callable[[ProgressWriter, StopFlag], object],
+    *,
+    at_once: bool = False,
+) -> Outcome:
     """Do `work`, which leaves `result` in the folder, and write how it ended; nothing where that is done.
 
+    Work that keeps nothing for a next attempt may end `at_once` on SIGTERM, without looking at the flag.
     Raises Stopped on SIGTERM and HandoffError for bad input; then the caller says how it ended.
     """
     if not folder.is_dir():
@@ -42,7 +51,7 @@ def finish(folder: Path, result: str, work: Callable[[ProgressWriter, StopFlag],
         return finished
     (folder / "outcome.json").unlink(missing_ok=True)
     try:
-        work(ProgressWriter(folder), StopFlag())
+        work(ProgressWriter(folder), StopFlag(at_once))
     except NotEnoughData as answer:
         outcome = Outcome("not_enough_data", str(answer), tuple(answer.missing))
     else:
