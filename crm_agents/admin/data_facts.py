@@ -153,4 +153,5 @@ def _outliers(facts: Inspection) -> list[dict[str, str]]:
             "worst": ", ".join(figure(value) for value in one.worst[:3]) or "–",
         }
         for one in facts.outliers
+        if one.count
     ]

@@ -21,7 +21,9 @@ def weekly(weeks: Sequence[tuple[str, int]]) -> Plot | None:
     pairs = list(zip(days, counts, strict=True))
     x = x_scale(days[0].toordinal(), days[-1].toordinal())
     y = y_scale(0, max(counts) or 1)
-    shown = [days[round(place * (len(days) - 1) / TICKS)] for place in range(TICKS + 1)]
+    shown = [
+        days[round(place * (len(days) - 1) / TICKS)] for place in range(TICKS)
+    ]  # a last one would not fit
     return Plot(
         slug="weeks",
         title=_("Outcomes a week"),

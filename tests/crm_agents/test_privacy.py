@@ -312,6 +312,13 @@ def test_values_of_short_numbers_are_found_by_their_names() -> None:
     }
 
 
+def test_names_are_found_as_their_script_writes_them() -> None:
+    scrubber = Scrubber("C0042", ["李伟", "May", "Rose Garden"])
+    assert scrubber.text("客户李伟说，3 May; ROSE GARDEN, Rose Gardener") == (
+        "客户[erased]说，3 May; [erased], Rose Gardener"
+    )
+
+
 def test_ids_are_found_by_their_digests_afterwards(agent: Agent) -> None:
     note_erasure("", "CUST-0042")
     later = Scrubber(suppressed=Suppressed())

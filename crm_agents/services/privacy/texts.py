@@ -38,6 +38,7 @@ TEXTS: dict[type[Model], tuple[str, ...]] = {
     Annotation: ("reason",),
     ImportBatch: ("file_name", "report"),
 }
+_UNSPACED = re.compile("[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")  # scripts that put no space between words
 _TOKEN = re.compile(r"[^\s\"'`(),;:<>\[\]{}/=|]+")
 
 
@@ -52,7 +53,8 @@ class Scrubber:
     def __init__(
         self, customer_id: str = "", names: Iterable[str] = (), suppressed: Suppressed | None = None
     ) -> None:
-        self.words = [name for name in {customer_id, *names} if telling(name)]
+        self.words = [word for word in {customer_id} if telling(word)]
+        self.words += sorted({name for name in names if telling_name(name)} - {customer_id})
         self._short = customer_id if customer_id and not telling(customer_id) else ""
         self._suppressed = suppressed
         self._patterns = [*map(_word, self.words), *([_named(self._short)] if self._short else [])]
@@ -89,6 +91,11 @@ class Scrubber:
 def telling(word: str) -> bool:
     """Whether a word names one customer wherever it stands: not a number of a few digits."""
     return len(word) >= SHORTEST or (len(word) > 1 and not word.isdigit())
+
+
+def telling_name(name: str) -> bool:
+    """Whether a name or an address means one person: a short word such as "May" means other things too."""
+    return len(name) >= SHORTEST or _UNSPACED.search(name) is not None
 
 
 def scrub_rows(scrubber: Scrubber) -> dict[str, int]:
@@ -167,7 +174,9 @@ def _escaped(word: str) -> str:
 
 def _word(word: str) -> "re.Pattern[str]":
     flags = re.IGNORECASE if any(character.isspace() or character == "@" for character in word) else 0
-    return re.compile(rf"()(?<!\w)(?<!\w-){re.escape(word)}(?!\w)(?!-\w)", flags)
+    before = "" if _UNSPACED.match(word[0]) else r"(?<!\w)(?<!\w-)"
+    after = "" if _UNSPACED.match(word[-1]) else r"(?!\w)(?!-\w)"
+    return re.compile(rf"(){before}{re.escape(word)}{after}", flags)
 
 
 def _named(number: str) -> "re.Pattern[str]":
