@@ -47,6 +47,8 @@ REMEDY = {
     "list_products": gettext_lazy("Add the products to the catalogue, or widen the Source's products."),
     "list_customers": gettext_lazy("Add the customers, or widen the Source's customers."),
     "exclude_field": gettext_lazy("Leave the field out, unless it is known in time and tells something."),
+    "label_more": gettext_lazy("Label more texts, or import labels that exist already."),
+    "review_labels": gettext_lazy("Look through these texts again and settle on one label."),
 }
 TABLES = {
     "events": gettext_lazy("interactions"),
@@ -214,6 +216,17 @@ def _empty_weeks(facts: Facts) -> str:
 _WRITERS: dict[str, Callable[[Facts], str]] = {
     "no_events": _missing,
     "customers": _missing,
+    "labels": _missing,
+    "label_kinds": _missing,
+    "label_texts": _missing,
+    "validation_labels": _missing,
+    "test_labels": _missing,
+    "rare_label": _counted(
+        gettext_lazy("The label “%(label)s” has %(have)s texts; it is not learnt below %(need)s in training.")
+    ),
+    "conflicting_labels": _counted(
+        gettext_lazy("%(count)s of %(rows)s labelled texts have the words of another with another label.")
+    ),
     "purchases": _missing,
     "days": _missing,
     "early_days": _missing,

@@ -30,7 +30,15 @@ near_unique        info       values, rows, share                          exclu
 leak               stop|warn  auc, low, count, positives, limit            exclude_field
 filled_after       stop|warn  auc, filled_positives, filled_negatives,     exclude_field
                               positives, negatives
+labels             stop       have, need                                   label_more
+label_kinds        stop       have, need                                   label_more
+label_texts        stop       label, have, need                            label_more
+validation_labels  stop       have, need                                   label_more
+test_labels        stop       have, need                                   label_more
+rare_label         info       label, have, need                            label_more
+conflicting_labels warn|info  count, rows, share                           review_labels
 
+The last seven are of tasks on texts that people labelled; of these the rest is not asked.
 Shares lie in 0..1, weeks are the ISO dates of Mondays, times are ISO times. `auc` is the area under the
 ROC curve of the field alone against the task's label on the validation window, `low` the lower end of its
 95 % interval; 0.5 knows nothing. Labels of the test window are never looked at. Nulls of events.product,
@@ -77,6 +85,13 @@ REMEDIES: dict[str, str] = {
     "near_unique": "exclude_field",
     "leak": "exclude_field",
     "filled_after": "exclude_field",
+    "labels": "label_more",
+    "label_kinds": "label_more",
+    "label_texts": "label_more",
+    "validation_labels": "label_more",
+    "test_labels": "label_more",
+    "rare_label": "label_more",
+    "conflicting_labels": "review_labels",
 }
 
 
@@ -140,10 +155,9 @@ class Balance:
     start: str
     stop: str
     count: int
-    positives: int
-    facts: Mapping[str, float] = dataclasses.field(
-        default_factory=dict
-    )  # "new_share", "coverage" of next_product
+    positives: int  # of texts: those of the most frequent label
+    # Of next_product: "new_share" of the pairs bought, "coverage" of the catalogue; of texts: "labels"
+    facts: Mapping[str, float] = dataclasses.field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -29,6 +29,7 @@ VERSION = 1
 REFERENCE = "reference.json"
 DECILES = tuple(np.arange(1, 10) / 10)
 MOST_WORDS = 20  # of a category's values that get a bin of their own
+LEAST_NAMED = 5  # customers of a word before it is written down: a rarer one could tell who it is
 SMOOTHING = 0.5  # counts added to every bin, so that an empty one does not make the index infinite
 
 Counts = list[int]
@@ -65,12 +66,13 @@ class Bins:
 
     @classmethod
     def of_words(cls, values: Sequence[str | None]) -> Self:
-        """The most frequent words, in order of the alphabet."""
+        """The most frequent words, in order of the alphabet; no rare ones, which might name a person."""
         found: dict[str, int] = {}
         for word in values:
             if word is not None:
                 found[word] = found.get(word, 0) + 1
-        kept = sorted(found, key=lambda word: (-found[word], word))[:MOST_WORDS]
+        known = [word for word, count in found.items() if count >= LEAST_NAMED]
+        kept = sorted(known, key=lambda word: (-found[word], word))[:MOST_WORDS]
         return cls(words=tuple(sorted(kept)))
 
     def count_numbers(self, values: npt.NDArray[np.floating]) -> Counts:

@@ -27,7 +27,8 @@ def make_reference(
     """Bin and count the population asked at `at`, and the model's scores of it."""
     queries = task.population(at)
     scores = np.round(task.strengths(model, calibration, queries), DIGITS)
-    features = {name: _counted(values) for name, values in _features(task, dataset, queries).items()}
+    counted = {name: _counted(values) for name, values in _features(task, dataset, queries).items()}
+    features = {name: one for name, one in counted.items() if one.bins.edges or one.bins.words}
     return Reference(to_iso(at), len(queries), features, _counted(scores))
 
 

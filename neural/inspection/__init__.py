@@ -1,6 +1,7 @@
 """`python -m neural inspect`: what is in the data and what is wrong with it, before anything is trained."""
 
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 from handoff.config import TrainingConfig
@@ -15,6 +16,16 @@ from neural.requirements import measured
 from neural.windows import Windows
 
 STEPS = 4
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What depends on the task."""
+
+    balance: tuple[Balance, ...]
+    minimum: tuple[Need, ...]
+    leakage: tuple[Leakage, ...]
+    findings: list[Finding]
 
 
 def inspect(folder: Path, progress: ProgressWriter) -> Inspection:
@@ -32,17 +43,10 @@ def inspect(folder: Path, progress: ProgressWriter) -> Inspection:
     progress.write("preparing", 1, STEPS)
     found = fields.look(dataset, config, seen)
     progress.write("preparing", 2, STEPS)
-    minimum = measured(config, dataset, windows)
+    of_task = _texts if config.task in COURSES else _events
+    asked = of_task(config, dataset, windows, seen)
     progress.write("preparing", 3, STEPS)
-    classes, leaks, more = _labels(config, dataset, windows)
-    findings = [
-        *_unmet(seen, minimum),
-        *events.findings(seen, config, windows),
-        *outliers.findings(seen),
-        *weeks.findings(seen),
-        *found.findings,
-        *more,
-    ]
+    findings = [*asked.findings, *(found.findings if config.task not in COURSES else [])]
     report = Inspection(
         agent=config.agent,
         task=config.task,
@@ -58,9 +62,9 @@ def inspect(folder: Path, progress: ProgressWriter) -> Inspection:
         duplicates=seen.duplicates,
         outliers=outliers.found(seen),
         weeks=weeks.counts(seen),
-        balance=classes,
-        minimum=tuple(minimum),
-        leakage=leaks,
+        balance=asked.balance,
+        minimum=asked.minimum,
+        leakage=asked.leakage,
         findings=tuple(sorted(findings, key=_rank)),
         seconds=round(time.monotonic() - began, 2),
     )
@@ -80,7 +84,31 @@ def _windows(config: TrainingConfig, dataset: Dataset) -> Windows | None:
         return None
 
 
-def _unmet(seen: Seen, minimum: list[Need]) -> list[Finding]:
+def _texts(config: TrainingConfig, dataset: Dataset, windows: Windows | None, seen: Seen) -> Asked:
+    """What a task on labelled texts needs; what is wrong with purchases is no concern of its."""
+    from neural.inspection import texts  # reads text models' settings: seconds that others need not wait
+
+    found = texts.look(config, dataset)
+    return Asked(tuple(found.balance), tuple(found.minimum), (), found.findings)
+
+
+def _events(config: TrainingConfig, dataset: Dataset, windows: Windows | None, seen: Seen) -> Asked:
+    minimum = tuple(measured(config, dataset, windows))
+    findings = [
+        *_unmet(seen, minimum),
+        *events.findings(seen, config, windows),
+        *outliers.findings(seen),
+        *weeks.findings(seen),
+    ]
+    if windows is None or windows.validation <= windows.start:  # no moment to ask about
+        return Asked((), minimum, (), findings)
+    task = balance.labeller(config, dataset, windows)
+    classes, of_classes = balance.look(task, windows)
+    leaks, of_leaks = leakage.look(task, dataset, windows)
+    return Asked(classes, minimum, leaks, [*findings, *of_classes, *of_leaks])
+
+
+def _unmet(seen: Seen, minimum: tuple[Need, ...]) -> list[Finding]:
     if not seen.rows:
         return [Finding("no_events", "stop")]
     return [
@@ -88,15 +116,3 @@ def _unmet(seen: Seen, minimum: list[Need]) -> list[Finding]:
         for need in minimum
         if not need.met
     ]
-
-
-def _labels(
-    config: TrainingConfig, dataset: Dataset, windows: Windows | None
-) -> tuple[tuple[Balance, ...], tuple[Leakage, ...], list[Finding]]:
-    """What needs the task's own labels; nothing where no window or no customer is asked about."""
-    if windows is None or windows.validation <= windows.start or config.task in COURSES:
-        return (), (), []
-    task = balance.labeller(config, dataset, windows)
-    classes, findings = balance.look(task, windows)
-    leaks, more = leakage.look(task, dataset, windows)
-    return classes, leaks, [*findings, *more]

@@ -9,6 +9,7 @@ from handoff.inspection import REMEDIES
 
 FACTS: dict[str, Any] = {
     "have": 12,
+    "label": "complaint",
     "need": 50,
     "window": "validation",
     "count": 1204,

@@ -19,6 +19,7 @@ from neural.inspection import inspect
 from neural.tasks.churn import Churn
 from neural.windows import Windows, to_days
 from tests.neural.shop import CHURN, NEXT_PRODUCT, START, Row, event, shop_rows, write_dataset
+from tests.neural.texts import labelled, text_config, write_labels
 
 Configure = Callable[..., TrainingConfig]
 
@@ -208,3 +209,21 @@ def test_no_event_at_all_is_a_finding(tmp_path: Path, configure: Configure) -> N
     assert [finding.code for finding in found.findings if finding.severity == "stop"] == ["no_events"]
     assert (found.rows, found.customers, found.products) == (0, 0, 0)
     assert found.windows == {}
+
+
+def test_labelled_texts_are_asked_for_labels_and_not_for_purchases(tmp_path: Path) -> None:
+    rows = labelled(120)
+    twice = {**rows[0], "key": "again", "label": "invoice"}
+    rare = {**rows[3], "key": "rare", "label": "praise", "text": "so kind"}
+    dataset = write_labels(tmp_path / "data", [*rows, twice, rare])
+    found = report(tmp_path / "run", text_config(dataset))
+    assert {finding.code for finding in found.findings} == {"conflicting_labels", "rare_label"}
+    assert of(found, "conflicting_labels")[""].facts["count"] == 2
+    assert of(found, "rare_label")[""].facts["label"] == "praise"
+    assert [one.window for one in found.balance] == ["train", "validation"]
+    assert found.balance[0].facts == {"labels": 3}
+    assert found.minimum[0].have == 122
+
+    none = write_labels(tmp_path / "none", [])
+    [stop] = report(tmp_path / "second", text_config(none)).findings
+    assert (stop.code, stop.severity, stop.facts["have"]) == ("labels", "stop", 0)
