@@ -48,6 +48,7 @@ def version_tools() -> Sequence[Tool]:
     """Return the tools of a version's page, in their order."""
     from crm_agents.admin.comparing import CompareTool  # they import this module
     from crm_agents.admin.compression import CompressionTool
+    from crm_agents.admin.privacy.tool import PrivacyTool
     from crm_agents.admin.watching.tools import ShadowTool
 
-    return (CompareTool(), CompressionTool(), ShadowTool())
+    return (CompareTool(), CompressionTool(), ShadowTool(), PrivacyTool())

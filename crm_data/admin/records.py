@@ -50,4 +50,6 @@ class SnapshotAdmin(ReadOnlyAdmin):
         "shards",
         "incremental",
         "created_at",
+        "erased",
+        "removed_at",
     )

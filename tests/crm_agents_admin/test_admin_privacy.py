@@ -130,6 +130,9 @@ def test_erasing_shows_what_was_done_and_what_to_train_anew(officer: Client, sco
     assert "Snapshots cleaned: 1." in text
     assert "live: train anew" in text
     assert "churn v1" in text
+    version = ModelVersion.objects.get()
+    page = text_of(officer.get(f"/admin/crm_agents/modelversion/{version.pk}/change/"))
+    assert "learnt from erased customers" in page
     assert not Customer.objects.filter(code="C1").exists()
     assert Customer.objects.count() == 2
     assert officer.get(PAGE).status_code == 404
