@@ -77,7 +77,7 @@ def _same_run(folder: Path, config: TrainingConfig) -> None:
         return
     written = read_json(marker)
     for name, value in json.loads(json.dumps(wanted)).items():
-        if name in written and written[name] != value:  # a setting that is newer than the run begins at rest
+        if name in written and written[name] != value:  # a setting newer than the run has its default
             raise HandoffError(
                 f"{folder} was begun with {name} = {written[name]!r}, config.json now says {value!r}. "
                 "Start a new run folder, or remove its checkpoints."

@@ -232,6 +232,22 @@ def test_another_config_in_a_begun_folder_is_refused(
     assert "was begun with width = 16, config.json now says 32" in done.stderr
 
 
+def test_a_run_begun_before_a_setting_existed_goes_on(
+    tmp_path: Path, configure: Callable[..., TrainingConfig]
+) -> None:
+    configure(CHURN).write(tmp_path)
+    train(tmp_path)
+    before = weights(tmp_path)
+    marker = tmp_path / "checkpoints" / "config.json"
+    written = read_json(marker)
+    del written["schedule"]
+    marker.write_text(json.dumps(written))
+    (tmp_path / "outcome.json").unlink()
+    shutil.rmtree(tmp_path / "artifact")
+    assert train(tmp_path).status == "succeeded"
+    assert weights(tmp_path) == before
+
+
 def test_a_cutoff_without_a_whole_window_after_it_is_refused(
     tmp_path: Path, configure: Callable[..., TrainingConfig]
 ) -> None:
