@@ -208,7 +208,7 @@ class NextProduct(Task):
             odds = logit(share(np.where(offered, scores, -np.inf)))
             chance = apply_platt(odds, calibration, shift=shift)
             chance = np.where(offered, chance, 0.0)
-            for row, number in enumerate(part.customer):
+            for row, number in enumerate(part.customer.tolist() if refused else ()):
                 chance[row, list(refused.get(self.world.history.customers[number], ()))] = 0.0
             yield index, part, chance
 
