@@ -28,6 +28,7 @@ REP_CODENAMES = (
     "view_interaction",
     "view_scores",
     "give_feedback",
+    "annotate",
     "view_churnscore",
     "view_recommendationset",
 )

@@ -148,6 +148,7 @@ def test_everything_said_is_exported_and_audited(manager_api: Any, manager: Any,
 def test_each_permission_opens_its_own(api: Any, annotator: Any, rep: Any, label_set: LabelSet) -> None:
     assert annotator.get(f"{URL}{label_set.pk}/export/").status_code == 403
     rep.user_permissions.clear()
+    rep.groups.clear()
     rep = type(rep).objects.get(pk=rep.pk)
     api.force_authenticate(rep)
     for path in ("", f"{label_set.pk}/", f"{label_set.pk}/next/"):

@@ -89,15 +89,19 @@ def people(label_set: LabelSet) -> list[Person]:
 
 def honest_estimates(label_set: LabelSet) -> list[Honest]:
     """Return one estimate for each STEP labels in the order of settling, the last one perhaps of fewer."""
-    rows = (
-        LabelItem.objects.filter(label_set=label_set, status=ItemStatus.AGREED)
-        .order_by("settled_at", "pk")
-        .values_list("label", "probabilities", "drawn")
-    )
-    found, step, number = [], [], 0
-    for number, (label, probabilities, drawn) in enumerate(rows.iterator(chunk_size=5_000), start=1):
-        if drawn and probabilities:
-            step.append((label, probabilities))
+    settled = LabelItem.objects.filter(label_set=label_set, status=ItemStatus.AGREED)
+    drawn = {
+        key: (label, probabilities)
+        for key, label, probabilities in settled.filter(drawn=True).values_list(
+            "pk", "label", "probabilities"
+        )
+    }
+    found: list[Honest] = []
+    step: list[tuple[str, dict[str, float]]] = []
+    number = 0
+    for number, key in enumerate(settled.order_by("settled_at", "pk").values_list("pk", flat=True), start=1):
+        if key in drawn and drawn[key][1]:
+            step.append(drawn[key])
         if number % STEP == 0:
             found += _estimate(step, number)
             step = []

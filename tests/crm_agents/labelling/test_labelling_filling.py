@@ -10,7 +10,7 @@ from crm_agents.services.labelling import jobs
 from crm_agents.services.labelling.answering import annotate
 from crm_agents.services.labelling.filling import fill_queue, reorder
 from crm_agents.tasks import fill_label_set, order_label_set
-from crm_data.models import Customer, Interaction
+from crm_data.models import Customer, Interaction, OptOut
 from tests.crm_agents.labelling.support import annotator, label_set_of
 from tests.published import AS_OF, publish
 
@@ -257,3 +257,12 @@ def test_what_was_lost_is_asked_for_again(monkeypatch: pytest.MonkeyPatch) -> No
     with time_machine.travel(start + timedelta(days=1), tick=False):
         assert jobs.resend_lost() == 0
     assert sent == [("crm_agents.tasks.fill_label_set", label_set.pk)] * 3
+
+
+def test_customers_who_opted_out_are_not_asked_about() -> None:
+    scored(3)
+    OptOut.objects.create(customer_id="C1")
+    label_set = label_set_of(())
+
+    assert fill_queue(label_set, size=10).added == 2
+    assert {item.customer_id for item in label_set.items.all()} == {"C0", "C2"}

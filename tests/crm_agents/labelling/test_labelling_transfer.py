@@ -12,7 +12,7 @@ from crm_agents.services.labelling.answering import adjudicate, annotate
 from crm_agents.services.labelling.exporting import csv_lines, json_lines
 from crm_agents.services.labelling.importing import Imported, import_labels
 from crm_agents.services.labelling.parsing import LabelsRejected
-from crm_data.models import Customer
+from crm_data.models import Customer, OptOut
 from tests.crm_agents.labelling.support import AT, add_items, annotator, label_set_of
 
 if TYPE_CHECKING:
@@ -239,3 +239,15 @@ def test_what_was_decided_without_a_user_stays_decided(customers: None) -> None:
     annotate(label_set.items.get(), user=get_user_model().objects.create_user("anna"), label="stayed")
 
     assert label_set.items.get().label == "left"
+
+
+def test_labels_of_customers_who_opted_out_are_refused(customers: None) -> None:
+    OptOut.objects.create(customer_id="C1")
+    label_set = label_set_of(())
+    with pytest.raises(LabelsRejected) as caught:
+        load(label_set, f"customer,at,label\nC1,{WHEN},left\nC2,{WHEN},left\n")
+
+    assert [(error.line, error.message) for error in caught.value.errors] == [
+        (2, "Customer 'C1' opted out or was erased; leave the row out.")
+    ]
+    assert not label_set.items.exists()
