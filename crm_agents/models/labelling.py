@@ -141,7 +141,7 @@ class Annotation(models.Model):
         verbose_name = _("annotation")
         verbose_name_plural = _("annotations")
         ordering = ["-id"]
-        indexes = [models.Index(fields=["user", "-id"], name="crm_agents_annotation_newest")]
+        indexes = [models.Index(fields=["item", "user"], name="crm_agents_annotation_of_user")]
 
     def __str__(self) -> str:
         return f"{self.item} {self.label or self.kind}"
