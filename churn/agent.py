@@ -22,7 +22,13 @@ class Churn(Recipe):
     name = "churn"
     title = _("Churn warning")
     description = _("Finds customers who are about to stop buying, while there is still time to call them.")
-    gate = Gate(metric="roc_auc", baselines=("recency_rule",), margin=0.02, also={"ece": ("<=", 0.15)})
+    # The error of calibration alone would let probabilities pass that tell no more than the average does.
+    gate = Gate(
+        metric="roc_auc",
+        baselines=("recency_rule",),
+        margin=0.02,
+        also={"ece": ("<=", 0.15), "brier": ("<", "base_rate")},
+    )
     score_model: ClassVar[type[ScoreRow]] = ChurnScore
     panel_order = 10
     api_urlconf = "churn.api.urls"

@@ -31,7 +31,7 @@ from handoff.profiles import Bins, Counted, Profile, Reference, profile_path
 from handoff.progress import Outcome, ProgressWriter
 
 PR_SET_PDEATHSIG = 1
-METRICS = {"ndcg@10": 0.3, "roc_auc": 0.7, "ece": 0.05}
+METRICS = {"ndcg@10": 0.3, "roc_auc": 0.7, "ece": 0.05, "brier": 0.2}
 BINS, TESTED = Bins(edges=(1.0, 2.0)), (0, 100, 100, 100)
 NOTHING = Outcome("not_enough_data", "Not enough data: no_events.", ({"code": "no_events"},))
 REASON = {"code": "popular", "customers": 3, "days": 28}
@@ -110,7 +110,8 @@ def take_steps(folder: Path, epochs: int, seconds: float, values: list[float]) -
 
 
 def finish(folder: Path, config: TrainingConfig, options: dict[str, Any]) -> None:
-    better = {name: value * 1.5 if name != "ece" else value for name, value in METRICS.items()}
+    higher = {name: value * 1.5 for name, value in METRICS.items() if name not in ("ece", "brier")}
+    better = {**METRICS, **higher, "brier": 0.1}
     if "model" in options:
         better = dict.fromkeys(better, options["model"])
     baselines = {name: dict(METRICS) for name in config.baselines}

@@ -10,6 +10,7 @@ from crm_agents.plots.scale import Scale, is_number, number, pixels
 
 ROW = 34
 ROOM_FOR_FIGURES = 80
+WHISKER = 7  # series of the stylesheet
 
 
 Interval = tuple[float | None, float | None]
@@ -66,7 +67,7 @@ def _whisker(row: int, interval: tuple[float, float], scale: Scale) -> Line:
     middle = row * ROW + 23
     left, right = scale(interval[0]), scale(interval[1])
     ends = [(left, middle - 4), (left, middle + 4), (left, middle), (right, middle), (right, middle - 4)]
-    return Line(" ".join(f"{pixels(x)},{pixels(y)}" for x, y in [*ends, (right, middle + 4)]), series=5)
+    return Line(" ".join(f"{pixels(x)},{pixels(y)}" for x, y in [*ends, (right, middle + 4)]), series=WHISKER)
 
 
 def confusion(counts: Mapping[str, Any]) -> Plot | None:

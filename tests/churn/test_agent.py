@@ -76,5 +76,7 @@ def test_the_recipe_is_registered_and_gated_against_the_recency_rule() -> None:
     recipe = get_recipe("churn")
     assert isinstance(recipe, Churn)
     assert (recipe.gate.metric, recipe.gate.baselines) == ("roc_auc", ("recency_rule",))
-    assert (recipe.gate.margin, dict(recipe.gate.also)) == (0.02, {"ece": ("<=", 0.15)})
-    assert set(recipe.gate.baselines) <= set(training_config(recipe, dataset="one").baselines)
+    assert (recipe.gate.margin, recipe.gate.sure) == (0.02, False)
+    assert dict(recipe.gate.also) == {"ece": ("<=", 0.15), "brier": ("<", "base_rate")}
+    measured = set(training_config(recipe, dataset="one").baselines)
+    assert {*recipe.gate.baselines, "base_rate"} <= measured

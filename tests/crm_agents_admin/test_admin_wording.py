@@ -31,3 +31,15 @@ def test_a_gate_without_margin_and_bounds_is_one_short_sentence() -> None:
         "A version goes live by itself when its NDCG@10 on the test window is better than that of each of "
         "these: Customer's own most frequent products; Bought together (ItemKNN)."
     )
+
+
+def test_a_gate_says_that_the_lead_must_be_sure_and_which_baseline_is_a_bound() -> None:
+    gate = Gate(
+        "roc_auc", ("recency_rule",), also={"ece": ("<=", 0.15), "brier": ("<", "base_rate")}, sure=True
+    )
+
+    assert gate_sentence(gate) == (
+        "A version goes live by itself when its ROC-AUC on the test window is better than that of each of "
+        "these: Best “no purchase for N days” rule. The lead must be more than chance explains. It also needs "
+        "Calibration error <= 0.15, Brier score < Same rate for everybody."
+    )

@@ -87,7 +87,7 @@ def test_an_interval_is_a_whisker_over_its_bar() -> None:
     assert plot is not None
     assert [bar.width for bar in plot.bars] == ["320.0", "240.0"]
     assert [(line.series, line.points) for line in plot.lines] == [
-        (5, "280.0,19.0 280.0,27.0 280.0,23.0 400.0,23.0 400.0,19.0 400.0,27.0")
+        (7, "280.0,19.0 280.0,27.0 280.0,23.0 400.0,23.0 400.0,19.0 400.0,27.0")
     ]
     assert plot.rows == [("This version", "0.8", "0.7", "1"), ("Rule", "0.6", "–", "–")]
     assert [label.x for label in plot.labels] == ["0", "406.0", "0", "246.0"]
