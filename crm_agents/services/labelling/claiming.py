@@ -49,13 +49,11 @@ def release(label_set: LabelSet, user: AnyUser) -> None:
 
 def _front(label_set: LabelSet, user: AnyUser, count: int) -> list[LabelItem]:
     mine = Annotation.objects.filter(item=OuterRef("pk"), user=audit.known(user)).order_by("-at", "-pk")
-    items = _available(label_set, user).annotate(
-        last=Subquery(mine.values("kind")[:1]), last_said=Subquery(mine.values("pk")[:1])
-    )
+    items = _available(label_set, user).annotate(last=Subquery(mine.values("kind")[:1]))
     fresh = items.filter(Q(last=None) | Q(last=AnnotationKind.WITHDRAWN)).order_by("place", "pk")
     found: list[LabelItem] = list(fresh[:count])
     if len(found) < count:
-        skipped = items.filter(last=AnnotationKind.SKIP).order_by("last_said")
+        skipped = items.filter(last=AnnotationKind.SKIP).order_by(Subquery(mine.values("pk")[:1]))
         found += list(skipped[: count - len(found)])
     for item in found:
         item.label_set = label_set
