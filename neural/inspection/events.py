@@ -14,7 +14,7 @@ from neural.windows import Windows, parse_time, to_days
 
 VALUES = ("quantity", "amount")
 OF_OUTCOMES = ("product", *VALUES)  # whose nulls count among the events of the outcome only
-OPTIONAL = ("basket", "channel", "text")  # a host may have none at all
+UNREAD = ("channel", "text")  # no event encoder reads them, and few events have them
 MOSTLY = 0.5
 MANY_DUPLICATES = 0.01
 
@@ -147,7 +147,8 @@ def _null_findings(seen: Seen, config: TrainingConfig) -> list[Finding]:
     found = []
     for one in nulls(seen, config):
         name = one.field.removeprefix("events.")
-        if one.excluded or one.share < MOSTLY or (name in OPTIONAL and one.share == 1):
+        no_baskets = name == "basket" and one.share == 1  # then visits are told apart by their moment
+        if one.excluded or one.share < MOSTLY or name in UNREAD or no_baskets:
             continue
         facts = {"nulls": one.nulls, "rows": one.rows, "share": one.share}
         found.append(Finding("mostly_null", "warn" if name in OF_OUTCOMES else "info", one.field, facts))
