@@ -141,6 +141,7 @@ CRM_AGENTS: dict[str, Any] = {
     "LEASE_SECONDS": env.int("CRM_LEASE_SECONDS", default=30),
     "NEURAL_COMMAND": env.list("CRM_NEURAL_COMMAND", default=[]),
     "THREADS": env.int("CRM_THREADS", default=1),
+    "ERASURE_KEY": env.str("CRM_ERASURE_KEY", default=""),
     "ALERT_EMAILS": env.list("CRM_ALERT_EMAILS", default=[]),
 }
 

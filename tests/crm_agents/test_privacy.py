@@ -115,6 +115,24 @@ def test_who_leaves_while_being_scored_is_not_published(agent: Agent) -> None:
     assert not ChurnScore.objects.exists()
 
 
+def test_nobody_is_asked_about_them_and_no_label_is_imported(agent: Agent) -> None:
+    from crm_agents.services.labelling.candidates import candidates
+    from crm_agents.services.labelling.importing import import_labels
+    from crm_agents.services.labelling.parsing import LabelsRejected
+
+    choices = [{"value": word, "text": word, "key": word[0]} for word in ("left", "stayed")]
+    label_set = LabelSet.objects.create(agent=agent, name="Gone?", subject="customer", choices=choices)
+    assert {each.customer_id for each in candidates(label_set)} == {"C1", "C2"}
+    OptOut.objects.create(customer_id="C1")
+    note_erasure("", "C2")
+    assert candidates(label_set) == []
+    rows = b"customer,at,label\nC1,2026-01-01T00:00:00Z,left\nC3,2026-01-01T00:00:00Z,left\n"
+    with pytest.raises(LabelsRejected) as refused:
+        import_labels(label_set, rows, file_format="csv")
+    assert "'C1' opted out or was erased" in str(refused.value.errors[0])
+    assert not LabelItem.objects.exists()
+
+
 def write(path: Path, text: str) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text)
