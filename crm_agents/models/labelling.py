@@ -32,6 +32,11 @@ class LabelSet(models.Model):
     annotators = models.PositiveSmallIntegerField(
         _("annotators"), default=1, help_text=_("People who answer each item.")
     )
+    trains = models.BooleanField(
+        _("trains"),
+        default=True,
+        help_text=_("Its labels go to training. Of an agent's sets about texts one at a time does."),
+    )
     closed = models.BooleanField(_("closed"), default=False)
     # How the last filling of the queue and the last search for label errors went; empty while none was
     # asked for. Facts: `crm_agents.admin.labelling.wording` puts them into words.
