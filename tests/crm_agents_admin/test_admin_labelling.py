@@ -83,7 +83,7 @@ def test_pages_need_their_permission(
     assert inline_parts(answer) == []
 
 
-@pytest.mark.parametrize("page", ["fill", "close", "export", "errors/search", "disputes", "import"])
+@pytest.mark.parametrize("page", ["fill", "close", "train", "export", "errors/search", "disputes", "import"])
 def test_an_annotator_changes_nothing_of_the_set(label_set: LabelSet, annotator: Client, page: str) -> None:
     before = AuditEntry.objects.count()
 
@@ -322,6 +322,14 @@ def test_closing_ends_the_questions(label_set: LabelSet, keeper: Client, annotat
     assert "This label set is closed." in text_of(annotator.get(url(label_set, "annotate")))
     keeper.post(url(label_set, "close"), {"closed": "0"})
     assert "Shop C1" in text_of(annotator.get(url(label_set, "annotate")))
+
+
+def test_the_labels_of_a_set_can_be_kept_from_training(label_set: LabelSet, keeper: Client) -> None:
+    assert keeper.post(url(label_set, "train"), {"trains": "0"})["Location"] == url(label_set)
+
+    assert not LabelSet.objects.get().trains
+    assert "does not train" in text_of(keeper.get(url(label_set)))
+    assert AuditEntry.objects.order_by("pk").last().detail == {"trains": False}  # type: ignore[union-attr]
 
 
 def test_pages_read_the_same_number_of_rows_however_many_items(

@@ -23,12 +23,12 @@ from crm_agents.admin.tools import Link
 from crm_agents.models import ItemStatus, LabelItem, LabelSet
 from crm_agents.services.labelling import progress
 from crm_agents.services.labelling.jobs import request_filling
-from crm_agents.services.labelling.sets import close_label_set
+from crm_agents.services.labelling.sets import choose_training, close_label_set
 
 
 class LabelSetAdmin(RecordAdmin):
     viewing = (ANNOTATE, MANAGE)
-    list_display = ("name", "agent", "subject", "question", "state", "created_at")
+    list_display = ("name", "agent", "subject", "question", "state", "trains", "created_at")
     list_display_links = ("name",)
     list_filter = ("agent", "subject", "closed")
     list_select_related = ("agent",)
@@ -44,6 +44,7 @@ class LabelSetAdmin(RecordAdmin):
         return [
             path("<int:pk>/fill/", view(self.fill_view), name="crm_agents_labelset_fill"),
             path("<int:pk>/close/", view(self.close_view), name="crm_agents_labelset_close"),
+            path("<int:pk>/train/", view(self.train_view), name="crm_agents_labelset_train"),
             *(pattern for pages in self._pages() for pattern in pages.urls()),
             *super().get_urls(),
         ]
@@ -89,6 +90,15 @@ class LabelSetAdmin(RecordAdmin):
         close_label_set(label_set, closed=request.POST.get("closed") == "1", user=request.user)
         return HttpResponseRedirect(self.url_of(label_set))
 
+    def train_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """Let the set's labels train, or not."""
+        if request.method != "POST":
+            return HttpResponseNotAllowed(["POST"])
+        require(request, MANAGE)
+        label_set: LabelSet = self.found(request, pk)
+        choose_training(label_set, trains=request.POST.get("trains") == "1", user=request.user)
+        return HttpResponseRedirect(self.url_of(label_set))
+
     def _show(self, request: HttpRequest, label_set: LabelSet, form: FillForm) -> HttpResponse:
         manages = request.user.has_perm(MANAGE)
         known = progress.counts(label_set)
@@ -110,6 +120,7 @@ class LabelSetAdmin(RecordAdmin):
             form=form if manages else None,
             fill_url=self.url("crm_agents_labelset_fill", label_set.pk),
             export_url=self.url("crm_agents_labelset_export", label_set.pk),
+            train_url=self.url("crm_agents_labelset_train", label_set.pk),
             close_url=self.url("crm_agents_labelset_close", label_set.pk),
             annotate_url=self.url("crm_agents_labelset_annotate", label_set.pk)
             if request.user.has_perm(ANNOTATE) and not label_set.closed

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from django.db import IntegrityError, transaction
+from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -119,6 +120,7 @@ def create_label_set(
                 choices=checked,
                 random_share=random_share,
                 annotators=annotators,
+                trains=subject == Subject.CUSTOMER or not _text_sets(agent).filter(trains=True).exists(),
                 created_by=audit.known(user),
             )
             audit.record(agent, AuditAction.LABELS_CHANGED, made, user=user, detail={"created": made.pk})
@@ -134,6 +136,26 @@ def close_label_set(label_set: LabelSet, *, closed: bool, user: audit.Actor) -> 
         return
     label_set.closed = closed
     audit.record(label_set.agent, AuditAction.LABELS_CHANGED, label_set, user=user, detail={"closed": closed})
+
+
+def choose_training(label_set: LabelSet, *, trains: bool, user: audit.Actor) -> None:
+    """Let a set's labels train, or not. One about texts takes the place of the agent's other ones.
+
+    A text has one label in training: the answers to two questions about it would be taken for rivals.
+    """
+    with transaction.atomic():
+        if trains and label_set.subject != Subject.CUSTOMER:
+            _text_sets(label_set.agent).exclude(pk=label_set.pk).update(trains=False)
+        if not LabelSet.objects.filter(pk=label_set.pk, trains=not trains).update(trains=trains):
+            return
+        label_set.trains = trains
+        audit.record(
+            label_set.agent, AuditAction.LABELS_CHANGED, label_set, user=user, detail={"trains": trains}
+        )
+
+
+def _text_sets(agent: Agent) -> QuerySet[LabelSet]:
+    return LabelSet.objects.filter(agent=agent).exclude(subject=Subject.CUSTOMER)
 
 
 def answer_texts(label_set: LabelSet) -> dict[str, str]:

@@ -14,14 +14,16 @@ CHUNK = 2_000
 def training_labels(tenant: str) -> Iterator[dict[str, Any]]:
     """Yield one row of LABELS for each settled item and each last word of feedback, in no order.
 
-    Open and disputed items, and those that cannot be told, never train.
+    Open and disputed items, those that cannot be told, and sets that are not to train never do.
     """
     yield from _of_items(tenant)
     yield from _of_feedback(tenant)
 
 
 def _of_items(tenant: str) -> Iterator[dict[str, Any]]:
-    settled = LabelItem.objects.filter(label_set__agent__tenant=tenant, status=ItemStatus.AGREED)
+    settled = LabelItem.objects.filter(
+        label_set__agent__tenant=tenant, label_set__trains=True, status=ItemStatus.AGREED
+    )
     columns = settled.order_by().values(
         "key",
         "at",

@@ -6,6 +6,8 @@ import pytest
 from django.contrib.auth import get_user_model
 
 from crm_agents.models import Agent, Feedback, ItemStatus, LabelItem, LabelSet, Subject
+from crm_agents.services.agents import get_agent
+from crm_agents.services.labelling.sets import choose_training, create_label_set
 from crm_agents.services.labelling.training import training_labels
 from handoff.dataset import LABELS
 from tests.published import AS_OF, publish
@@ -55,6 +57,23 @@ def test_what_is_not_settled_never_trains() -> None:
 
     assert list(training_labels("")) == []
     assert [row["customer"] for row in training_labels("north")] == ["C9"]
+
+
+def test_one_question_about_texts_trains_at_a_time() -> None:
+    agent = get_agent("churn")
+    choices = [{"value": "yes"}, {"value": "no"}]
+    intent, complaint, left = (
+        create_label_set(agent, name=name, subject=subject, question="?", choices=choices)
+        for name, subject in (("I", "interaction"), ("C", "question"), ("L", "customer"))
+    )
+    for label_set in (intent, complaint, left):
+        make_item(label_set, customer_id=label_set.name)
+    assert sorted(row["customer"] for row in training_labels("")) == ["I", "L"]
+
+    choose_training(complaint, trains=True, user=None)
+    assert sorted(row["customer"] for row in training_labels("")) == ["C", "L"]
+    choose_training(left, trains=False, user=None)
+    assert [row["customer"] for row in training_labels("")] == ["C"]
 
 
 def test_the_last_word_of_feedback_counts() -> None:
