@@ -4,13 +4,14 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
 
 from crm_agents.admin.badges import status_badge
 from crm_agents.admin.progress import time_taken
 from crm_agents.admin.wording import duration, figure
 from crm_agents.models import Sweep, SweepKind, TrainingRun
 from crm_agents.names import metric_label
-from crm_agents.plots import render
+from crm_agents.plots import comparison, render
 from crm_agents.plots.tuning import Dimension, TrialLine, importance, parallel_coordinates
 from crm_agents.services.tuning.results import best_trial, parameters_of, trials_of
 from crm_agents.services.tuning.space import read_space
@@ -55,8 +56,11 @@ def sweep_state(admin: "AgentsAdmin", sweep: Sweep, *, may_run: bool) -> dict[st
 
 
 def sweep_plots(sweep: Sweep, trials: Sequence[TrainingRun]) -> list[SafeString]:
-    """Return importance and parallel coordinates, where there is enough to plot."""
+    """Return what tells most: bars where one setting has a few values, else importance and every trial."""
     best = best_trial(trials)
+    space = read_space(sweep.space)
+    if len(space) == 1 and all(parameter.values for parameter in space.values()):
+        return _bars(sweep, trials)
     lines = [
         TrialLine(
             str(trial.trial),
@@ -68,11 +72,19 @@ def sweep_plots(sweep: Sweep, trials: Sequence[TrainingRun]) -> list[SafeString]
     ]
     dimensions = [
         Dimension(name, name.replace("_", " "), parameter.log, parameter.values)
-        for name, parameter in read_space(sweep.space).items()
+        for name, parameter in space.items()
     ]
     dimensions.append(Dimension("value", metric_label(sweep.metric)))
     drawn = (importance(sweep.importance), parallel_coordinates(dimensions, lines))
     return [render(plot) for plot in drawn if plot is not None]
+
+
+def _bars(sweep: Sweep, trials: Sequence[TrainingRun]) -> list[SafeString]:
+    measured = [trial for trial in trials if trial.value is not None]
+    measured.sort(key=lambda trial: -(trial.value or 0.0))
+    values = [(_setting(*parameters_of(sweep, trial).values()), trial.value) for trial in measured]
+    plot = comparison("comparison", metric_label(sweep.metric), values, note=_("On the validation window."))
+    return [render(plot)] if plot else []
 
 
 def _row(

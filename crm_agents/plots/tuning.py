@@ -99,7 +99,10 @@ def range_test(points: Sequence[Sequence[Any]], suggested: float | None) -> Plot
     if len(known) < 2:
         return None
     x = Scale(math.log10(known[0][0]), math.log10(known[-1][0]), LEFT, WIDTH - RIGHT)
-    y = y_scale(*spread(loss for _rate, loss in known))
+    low, first = min(loss for _rate, loss in known), known[0][1]
+    # What lies far above the beginning has diverged, and would press all else flat.
+    ceiling = first + max(first - low, 0.05 * abs(first))
+    y = y_scale(*spread(min(loss, ceiling) for _rate, loss in known))
     marks = []
     if suggested:
         place = pixels(x(math.log10(suggested)))

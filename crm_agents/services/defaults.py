@@ -20,14 +20,13 @@ from handoff.errors import HandoffError
 
 # Customers below which a shop is small, and from which on it is large.
 SMALL, LARGE = 1_000, 100_000
-VISITS = (16, 32, 64, 128)  # what max_visits may be suggested as
+VISITS = (16, 32)  # what max_visits may be lowered to
 
 REASONS = {
     "few_customers": gettext_lazy("few customers (%(count)s): smaller steps, more passes"),
     "many_customers": gettext_lazy("many customers (%(count)s): larger steps, fewer passes"),
     "room_to_learn": gettext_lazy("many customers (%(count)s) can teach a wider encoder"),
     "short_histories": gettext_lazy("about %(count)s events a customer: longer histories are rare"),
-    "long_histories": gettext_lazy("about %(count)s events a customer"),
 }
 
 
@@ -75,7 +74,6 @@ def _by_size(manifest: Manifest) -> dict[str, Suggestion]:
 
 
 def _visits(events: int) -> dict[str, Suggestion]:
-    """Histories differ: room for four times the mean covers nearly all of them."""
-    fitting = next((visits for visits in VISITS if visits >= 4 * events), 64)
-    code = "short_histories" if fitting < 64 else "long_histories"
-    return {"max_visits": Suggestion(fitting, code, events)}
+    """Histories differ, and a visit has an event or more: four times the mean covers nearly all of them."""
+    fitting = next((visits for visits in VISITS if visits >= 4 * events), None)
+    return {"max_visits": Suggestion(fitting, "short_histories", events)} if fitting else {}

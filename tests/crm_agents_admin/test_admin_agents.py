@@ -226,6 +226,7 @@ class TestStart:
             "augment_drop": 0,
             "label_weight": 1,
             "schedule": "cosine",
+            "pretrain": "auto",
             "class_weight": "none",
             "precision": "auto",
             "start": "",
