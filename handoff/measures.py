@@ -6,6 +6,7 @@ that a weighting leaves undefined (one class alone, nobody warned of) is NaN.
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Protocol
 
 import numpy as np
@@ -52,6 +53,16 @@ class Groups:
 
     positive: Floats
     total: Floats
+
+    @cached_property
+    def hits(self) -> Floats:
+        """Weight of the positives from the highest score down to each. (B, G)"""
+        return np.cumsum(self.positive, axis=1)
+
+    @cached_property
+    def seen(self) -> Floats:
+        """The same of all rows. (B, G)"""
+        return np.cumsum(self.total, axis=1)
 
 
 class Binary:
@@ -152,21 +163,20 @@ def _coarse(ordered: npt.NDArray[Any]) -> npt.NDArray[np.intp]:
 def roc_area(groups: Groups) -> Floats:
     """Chance that a positive ranks above a negative; a tie counts half. (B,)"""
     negative = groups.total - groups.positive
-    above = np.cumsum(groups.positive, axis=1)
-    won = ((above - groups.positive / 2) * negative).sum(axis=1)
-    return divide(won, above[:, -1] * negative.sum(axis=1))
+    won = ((groups.hits - groups.positive / 2) * negative).sum(axis=1)
+    return divide(won, groups.hits[:, -1] * negative.sum(axis=1))
 
 
 def average_precision(groups: Groups) -> Floats:
     """Precision at each distinct score, weighed by the recall gained there. (B,)"""
-    hits, seen = np.cumsum(groups.positive, axis=1), np.cumsum(groups.total, axis=1)
+    hits, seen = groups.hits, groups.seen
     precision = np.divide(hits, seen, out=np.zeros_like(hits), where=seen > 0)
     return divide((precision * groups.positive).sum(axis=1), hits[:, -1])
 
 
 def lift(groups: Groups) -> Floats:
     """Share of positives in the top tenth over that in all; ties at its edge count as in a draw. (B,)"""
-    hits, seen = np.cumsum(groups.positive, axis=1), np.cumsum(groups.total, axis=1)
+    hits, seen = groups.hits, groups.seen
     row = np.arange(len(seen))
     size = np.maximum(np.rint(seen[:, -1] * TOP), 1.0)
     edge = np.minimum((seen < size[:, None]).sum(axis=1), seen.shape[1] - 1)

@@ -68,11 +68,9 @@ def preparation(configuration: Mapping[str, Any], evaluation: Mapping[str, Any])
         said.append((_("Fields taken out"), ", ".join(configuration["excluded"]) or _("none")))
     if "label_weight" in configuration:
         said.append((_("Weight of a person's label"), figure(configuration["label_weight"])))
-    labels = evaluation.get("labels")
-    if isinstance(labels, Mapping):
-        said += [
-            (_("Labels by people: %(which)s") % {"which": name}, figure(of)) for name, of in labels.items()
-        ]
+    labels = (evaluation.get("counts") or {}).get("labels")
+    if labels is not None:
+        said.append((_("Labels by people, in training"), figure(labels)))
     if said:
         said.append((_("Numbers"), _("Standardised by mean and spread of the training window.")))
     return said
