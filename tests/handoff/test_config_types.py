@@ -32,7 +32,7 @@ def test_a_value_of_the_wrong_type_is_named(name: str, value: Any, kind: str) ->
 
 
 def test_an_unknown_minimum_is_named() -> None:
-    with pytest.raises(HandoffError, match="^Unknown setting cows; known are customers, days, purchases.$"):
+    with pytest.raises(HandoffError, match="^Unknown setting cows; known are customers, days, labels, purchases.$"):
         TrainingConfig.from_mapping({**COMPLETE, "minimum": {"cows": 1}})
 
 
