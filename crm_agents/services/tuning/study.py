@@ -22,6 +22,7 @@ from crm_agents.services.tuning.space import Parameter, Space, read_space
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 RANDOM_TRIALS = 8  # at most so many, and a third of all, before the sampler follows what was found
+FEWEST = 4  # trials, for a word on what mattered
 BEFORE_PRUNING = 3  # finished trials with which a new one can be compared
 Reached = list[list[float]]  # [epoch, value] pairs
 
@@ -51,10 +52,16 @@ def hopeless(sweep: Sweep, others: Sequence[TrainingRun], trial: TrainingRun, re
 
 
 def importance(sweep: Sweep, trials: Sequence[TrainingRun]) -> dict[str, float]:
-    """Return each parameter's share in what was reached, the largest first; {} where too few tell."""
-    study = rebuilt(sweep, trials)
-    values = {trial.value for trial in study.get_trials(states=(TrialState.COMPLETE,))}
-    if len(values) < 2:
+    """Return each parameter's share in what was reached, the largest first; {} where too few tell.
+
+    Trials that were ended early count with what they had reached: they were ended for lying behind others of
+    the same epoch, and to leave them out would leave out what does harm.
+    """
+    study = rebuilt(sweep, [])
+    measured = [trial for trial in trials if trial.value is not None and not trial.is_active]
+    for trial in measured:
+        study.tell(_begun(study, sweep, trial), trial.value)
+    if len(measured) < FEWEST or len({trial.value for trial in measured}) < 2:
         return {}
     evaluator = optuna.importance.FanovaImportanceEvaluator(seed=0)
     try:
