@@ -33,7 +33,7 @@ from crm_data.models import Customer, Erasure, Snapshot
 from crm_data.selectors import find_customer
 from crm_data.services.forgetting import clean_snapshot, snapshots_to_clean
 from crm_data.services.suppression import delete_record, note_erasure
-from crm_data.suppression import Suppressed
+from crm_data.suppression import Suppressed, standing
 from handoff.errors import HandoffError
 
 logger = logging.getLogger(__name__)
@@ -90,8 +90,9 @@ def erase(
     names = [known.name, known.email] if known else []
     report = ErasureReport()
     with transaction.atomic():
+        repeated = standing(customer_id, tenant).erasure is not None
         note_erasure(tenant, customer_id, user=user)
-        report.rows = _delete_rows(tenant, customer_id, user)
+        report.rows = _delete_rows(tenant, customer_id, user, repeated=repeated)
         scrubber = Scrubber(customer_id, names)
         report.texts = scrub_rows(scrubber)
         forgotten = forget_answers(scrubber)
@@ -153,8 +154,11 @@ def _tenants_to_clean() -> list[str]:
     return sorted({*pending, *stale})
 
 
-def _delete_rows(tenant: str, customer_id: str, user: audit.Actor) -> dict[str, int]:
-    """Delete scores, feedback and labels; each agent's trail keeps how many, and not of whom."""
+def _delete_rows(tenant: str, customer_id: str, user: audit.Actor, *, repeated: bool) -> dict[str, int]:
+    """Delete scores, feedback and labels; each agent's trail keeps how many, and not of whom.
+
+    An erasure of somebody of whom nothing is known is written down too, unless it is `repeated`.
+    """
     ensure_agents(tenant)
     total: Counter[str] = Counter()
     by_agent: dict[int, Counter[str]] = {}
@@ -166,7 +170,7 @@ def _delete_rows(tenant: str, customer_id: str, user: audit.Actor) -> dict[str, 
     for label, count in items_about(tenant, customer_id).delete()[1].items():
         total[label.rpartition(".")[2].lower()] += count
     concerned = [agent for agent in of_tenant(tenant) if any(by_agent[agent.pk].values())]
-    for agent in concerned or of_tenant(tenant):
+    for agent in concerned or ([] if repeated else of_tenant(tenant)):
         detail = {name: count for name, count in sorted(by_agent[agent.pk].items()) if count}
         audit.record(agent, AuditAction.CUSTOMERS_ERASED, agent, user=user, detail=detail)
     for counts in by_agent.values():
