@@ -28,7 +28,7 @@ from crm_agents.services.labelling.sets import choose_training, close_label_set
 
 class LabelSetAdmin(RecordAdmin):
     viewing = (ANNOTATE, MANAGE)
-    list_display = ("name", "agent", "subject", "question", "state", "trains", "created_at")
+    list_display = ("name", "agent", "subject", "question", "state", "trains")
     list_display_links = ("name",)
     list_filter = ("agent", "subject", "closed")
     list_select_related = ("agent",)

@@ -42,9 +42,9 @@ def import_labels(
     A row with an annotator is that person's answer; one without is final. Answers that are there already
     are left as they are. Without `user` (the command line) every customer may be labelled.
     """
-    rows = parse_labels(content, file_format=file_format, answers=answer_texts(label_set))
+    rows, mistakes = parse_labels(content, file_format=file_format, answers=answer_texts(label_set))
     people = _people(rows)
-    errors = [*_unknown_people(rows, people), *_unknown_customers(label_set, rows, user)]
+    errors = [*mistakes, *_unknown_people(rows, people), *_unknown_customers(label_set, rows, user)]
     if errors:
         raise LabelsRejected(sorted(errors, key=lambda error: error.line))
     with transaction.atomic():

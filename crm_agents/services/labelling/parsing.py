@@ -63,8 +63,13 @@ class _BadRow(ValueError):
     pass
 
 
-def parse_labels(content: bytes, *, file_format: str, answers: Mapping[str, Any]) -> list[LabelRow]:
-    """Return the rows of a file, "csv" or "jsonl". Raises LabelsRejected with every mistake."""
+def parse_labels(
+    content: bytes, *, file_format: str, answers: Mapping[str, Any]
+) -> tuple[list[LabelRow], list[RowError]]:
+    """Return the good rows of a file, "csv" or "jsonl", and every mistake of the others.
+
+    Raises LabelsRejected where it is no text at all.
+    """
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -84,9 +89,7 @@ def parse_labels(content: bytes, *, file_format: str, answers: Mapping[str, Any]
         if len(rows) > MOST_ROWS:
             errors.append(RowError(line, _("A file takes at most %d rows; divide it.") % MOST_ROWS))
             break
-    if errors:
-        raise LabelsRejected(errors)
-    return rows
+    return rows, errors
 
 
 def _csv_rows(text: str) -> Iterator[tuple[int, Mapping[str, Any] | str]]:

@@ -167,6 +167,8 @@ def test_every_mistake_is_named_with_its_line_and_nothing_is_stored(customers: N
         (3, "label is 'gone'; one of left, stayed, or empty."),
         (4, "at is 'yesterday'; write a time like 2026-03-02T10:15:00+00:00."),
         (5, "Neither customer nor key says what is labelled."),
+        (6, "There is no user 'nobody'."),
+        (7, "There is no customer 'Nobody'."),
         (8, "kind is 'skip', which needs an annotator."),
         (9, "seconds is '-1'; a number from 0 up is needed."),
         (10, "kind is 'shrug'; one of label, skip, cannot_tell, withdrawn."),
