@@ -183,14 +183,14 @@ class SweepListView(ApiView):
     def post(self, request: Request, name: str) -> Response:
         asked = self.body(SweepInput)
         agent = self.agent(name)
+        kind, given = asked.pop("method"), asked.pop("space")
         try:
-            kind = asked.pop("method")
-            space = asked.pop("space") or _usual_space(agent, kind, asked["config"])
+            space = given or _usual_space(agent, kind, asked["config"])
             sweep = start_sweep(agent, kind=kind, space=space, user=request.user, **asked)
         except SweepAlreadyRunning as error:
             raise _already_running(self, error) from error
         except HandoffError as error:
-            raise _bad(error, {**asked, "space": self.request.data.get("space")}) from error
+            raise _bad(error, {**asked, "space": given}) from error
         return _accepted(self, sweep)
 
 

@@ -46,15 +46,20 @@ class Suggestion:
 
 def suggestions(agent: Agent) -> dict[str, Suggestion]:
     """Return values by setting, by the tenant's newest snapshot; {} where there is none to read."""
-    snapshot = Snapshot.objects.filter(tenant=agent.tenant).order_by("-id").first()
-    if snapshot is None:
-        return {}
-    try:
-        manifest = Dataset.open(snapshot_folder(snapshot)).manifest
-    except (HandoffError, OSError):
+    manifest = newest_manifest(agent.tenant)
+    if manifest is None:
         return {}
     said = {*get_recipe(agent.name).defaults(), *agent.config}
     return {name: found for name, found in _by_size(manifest).items() if name not in said}
+
+
+def newest_manifest(tenant: str) -> Manifest | None:
+    """Return what the tenant's newest snapshot holds; None where there is none, or it cannot be read."""
+    snapshot = Snapshot.objects.filter(tenant=tenant).order_by("-id").first()
+    try:
+        return Dataset.open(snapshot_folder(snapshot)).manifest if snapshot else None
+    except (HandoffError, OSError):
+        return None
 
 
 def _by_size(manifest: Manifest) -> dict[str, Suggestion]:

@@ -49,26 +49,13 @@ def test_values_follow_the_size_of_the_data(customers: int, events: int, expecte
     assert found == {name: Suggestion(*values) for name, values in expected.items()}
 
 
-def test_what_the_recipe_or_the_agent_says_wins(monkeypatch: pytest.MonkeyPatch, db: None) -> None:
-    class Opened:
-        def __init__(self) -> None:
-            self.manifest = manifest(500, 50_000)
-
-    monkeypatch.setattr(defaults.Dataset, "open", lambda folder: Opened())
-    monkeypatch.setattr(defaults, "snapshot_folder", lambda snapshot: "")
-    monkeypatch.setattr(
-        defaults.Snapshot.objects, "filter", lambda **_: type("Q", (), {"order_by": lambda *_: _First()})()
-    )
+def test_what_the_recipe_or_the_agent_says_wins(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(defaults, "newest_manifest", lambda tenant: manifest(500, 50_000))
     churn = Agent.objects.create(name="churn")
 
     assert set(suggestions(churn)) == {"batch_size"}  # its recipe sets epochs
     churn.config = {"batch_size": 64}
     assert suggestions(churn) == {}
-
-
-class _First:
-    def first(self) -> object:
-        return object()
 
 
 def test_without_a_snapshot_nothing_is_suggested() -> None:
