@@ -19,6 +19,7 @@ from crm_agents.admin.badges import status_badge, verdict_badge
 from crm_agents.admin.base import RecordAdmin, require
 from crm_agents.admin.progress import run_progress, time_taken
 from crm_agents.admin.run_reports import run_report
+from crm_agents.alerts import started_for_sentence
 from crm_agents.folders import run_folder
 from crm_agents.missing import missing_sentences
 from crm_agents.models import ModelVersion, Purpose, TrainingRun
@@ -82,6 +83,7 @@ class TrainingRunAdmin(RecordAdmin):
             "crm_agents/run.html",
             title=self.heading(run),
             run=run,
+            started_for=started_for_sentence(run.started_for),
             report=run_report(self, request, run),
             progress=run_progress(run, run_folder(run)),
             status=status_badge(run),

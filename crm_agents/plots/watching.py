@@ -113,7 +113,8 @@ def _days(moments: Sequence[datetime]) -> tuple[float, float]:
 
 def _dates(moments: Sequence[datetime], x: Scale) -> list[Tick]:
     every = -(-len(moments) // DATES)
-    return [Tick(pixels(x(at.timestamp())), _day(at)) for at in moments[::-1][::every][::-1]]
+    newest_kept = moments[::-1][::every][::-1]
+    return [Tick(pixels(x(at.timestamp())), str(date_format(local(at), "j M"))) for at in newest_kept]
 
 
 def _row(at: datetime, courses: Sequence[Course]) -> tuple[str, ...]:

@@ -8,7 +8,16 @@ from django.test import Client
 from django.utils import timezone
 
 from crm_agents.folders import artifact_folder
-from crm_agents.models import Agent, Alert, AlertKind, AuditEntry, ModelVersion, RunStatus, ScoringRun
+from crm_agents.models import (
+    Agent,
+    Alert,
+    AlertKind,
+    AuditEntry,
+    ModelVersion,
+    RunStatus,
+    ScoringRun,
+    TrainingRun,
+)
 from crm_data.models import Snapshot
 from handoff.artifact import seal_artifact
 from tests.crm_agents_admin.support import AT, make_version, signed_in, staff
@@ -265,3 +274,18 @@ def test_alerts_are_listed_without_a_query_a_row(
     )
     with django_assert_max_num_queries(10):
         assert boss.get("/admin/crm_agents/alert/").status_code == 200
+
+
+def test_a_run_says_why_it_was_started(boss: Client, run: TrainingRun) -> None:
+    run.started_for = {"code": "alert", "kind": "input_drift", "alert": 1}
+    run.save()
+    page = boss.get(f"/admin/crm_agents/trainingrun/{run.pk}/change/").content.decode()
+
+    assert "Started because of an alert: the data have drifted." in page
+
+
+def test_alerts_are_filtered_by_their_state(boss: Client, alert: Alert) -> None:
+    opened = boss.get("/admin/crm_agents/alert/?state=open").content.decode()
+    closed = boss.get("/admin/crm_agents/alert/?state=closed").content.decode()
+    assert "orders_90" in opened
+    assert "orders_90" not in closed

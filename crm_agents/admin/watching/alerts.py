@@ -19,11 +19,24 @@ from crm_agents.services.watching.alerting import AlertIsClosed, close_alert
 CLOSE = "crm_agents.manage_agents"
 
 
+class StateFilter(admin.SimpleListFilter):
+    title = gettext_lazy("state")
+    parameter_name = "state"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [("open", _("open")), ("closed", _("closed"))]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Alert]) -> QuerySet[Alert]:
+        if self.value() in ("open", "closed"):
+            return queryset.filter(closed_at__isnull=self.value() == "open")
+        return queryset
+
+
 class AlertAdmin(RecordAdmin):
     viewing = ("crm_agents.view_scores", "crm_agents.manage_runs", CLOSE)
-    list_display = ("opened_at", "agent", "kind", "says", "state")
+    list_display = ("opened_at", "agent", "state", "says")
     list_display_links = ("opened_at",)
-    list_filter = (("closed_at", admin.EmptyFieldListFilter), "kind", "agent", "opened_at")
+    list_filter = (StateFilter, "kind", "agent", "opened_at")
     list_select_related = ("agent",)
     search_fields = ("agent__name", "agent__tenant")
 
