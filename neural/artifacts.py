@@ -56,6 +56,11 @@ def write_artifact(
     save_file(pack(model.state_dict(), world.config.export), temporary / WEIGHTS)
     world.config.write(temporary)
     world.vocabulary.write(temporary)
+    if world.config.text_model:
+        from neural.text.products import keep_texts  # transformers takes seconds to import
+
+        kept = keep_texts(world.vocabulary, world.config.text_model, temporary)
+        write_json(temporary / "product_texts.json", kept)
     write_json(
         temporary / "model.json",
         {
@@ -80,6 +85,10 @@ def read_world(folder: Path, dataset: Dataset, *, cuts: Sequence[float], shard: 
     learnt = read_json(folder / "model.json")
     scale, limits = NumberScale(**learnt["scale"]), Limits(**learnt.get("limits", {}))
     vocabulary = read_vocabulary(folder, dataset)
+    if config.text_model:
+        from neural.text.products import with_kept_texts  # as above
+
+        vocabulary = with_kept_texts(vocabulary, config.text_model, folder)
     return scoring_world(config, dataset, vocabulary, scale, limits, cuts=cuts, shard=shard)
 
 

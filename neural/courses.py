@@ -115,7 +115,7 @@ class EventCourse:
         self.model = Model(shape, self.task.head(shape), self.world.vocabulary)
         with torch.no_grad():
             vectors = torch.from_numpy(purchase_factors(self.world, windows.validation))
-            self.pretrained.encoder.products.own.weight[1:].copy_(vectors)
+            self.pretrained.encoder.products.begin_at(vectors, self.pretrained.text[: len(vectors)])
         if start is not None:
             check_cut(shape, Cut.of(config))
             self.started = take_over(self.pretrained.encoder, self.model, self.world, start)

@@ -15,6 +15,8 @@ from torch import Tensor, nn
 from neural.data.attributes import BUCKETS
 from neural.data.batches import CALENDAR, NUMBERS, Batch
 
+RIDGE = 1.0  # of the regression on words, times the mean square of their columns
+
 
 @dataclass(frozen=True)
 class Shape:
@@ -33,10 +35,14 @@ class Shape:
     calendar: bool = True  # whether visits carry the season
     head_width: int = 0  # of an attention head; 0: width / heads
     units: int = 0  # inside a layer: feed-forward, channels or hidden units; 0: as many as are usual
+    text: int = 0  # width of the vectors of the products' names; 0 where none are read
 
 
 class Products(nn.Module):
-    """A product is its own vector plus its category's plus its price's."""
+    """A product is its own vector plus its category's plus its price's, plus what its name says.
+
+    One that was never sold has no vector of its own: its words place it.
+    """
 
     row: Tensor
     category_of: Tensor
@@ -50,11 +56,29 @@ class Products(nn.Module):
         nn.init.normal_(self.own.weight, std=0.05)
         nn.init.normal_(self.category.weight, std=0.05)
         nn.init.zeros_(self.by_price.weight)
+        self.by_words = nn.Linear(shape.text, shape.width, bias=False) if shape.text else None
+        if self.by_words is not None:
+            nn.init.zeros_(self.by_words.weight)
 
-    def forward(self, row: Tensor, category: Tensor, price: Tensor) -> Tensor:
-        """Vectors of all products of the catalogue. (P,), (P,), (P,) -> (P, D)"""
+    @torch.no_grad()
+    def begin_at(self, vectors: Tensor, text: Tensor) -> None:
+        """Let the known products begin at `vectors` (K, D), and any product where its words, (K, W), predict.
+
+        A ridge regression splits the vectors into what the words tell and the rest, which stays the product's
+        own: so words place a product from the first step, which gradients alone would hardly teach them.
+        """
+        if self.by_words is not None and len(vectors):
+            gram = text.T @ text  # (W, W)
+            gram += RIDGE * gram.diagonal().mean() * torch.eye(len(gram))
+            weight = torch.linalg.solve(gram, text.T @ vectors)  # (W, D)
+            self.by_words.weight.copy_(weight.T)
+            vectors = vectors - text @ weight
+        self.own.weight[1:].copy_(vectors)
+
+    def forward(self, row: Tensor, category: Tensor, price: Tensor, text: Tensor) -> Tensor:
+        """Vectors of all products of the catalogue. (P,), (P,), (P,), (P, W) -> (P, D)"""
         vectors: Tensor = self.own(row) + self.category(category) + self.by_price(price.unsqueeze(1))
-        return vectors
+        return vectors if self.by_words is None else vectors + self.by_words(text)
 
 
 class Encoder(nn.Module):

@@ -138,6 +138,8 @@ def _mapped(name: str, fresh: Tensor, old: Tensor, products: Pairs, world: World
             [f"{fact} {part}" for fact in facts for part in (0, 1)] for facts in _facts(world, start)
         )
         return _with_rows(fresh.T, old.T, _matched(new, before)).T.contiguous()
+    if name == "products.by_words.weight" and start.config.text_model != world.config.text_model:
+        return fresh  # another model's vectors mean other things
     if fresh.shape != old.shape:
         raise HandoffError(
             f"start {start.folder} has {name} of {tuple(old.shape)}, the run needs {tuple(fresh.shape)}: "

@@ -5,7 +5,7 @@ follow behind them in the numbering; they share the "unknown" embedding and are 
 category, price and recent sales.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
@@ -30,6 +30,10 @@ class Vocabulary:
     product_category: npt.NDArray[np.int64]  # (P,) index into categories
     product_price: npt.NDArray[np.float32]  # (P,) log1p of the price, 0 where unknown
     offered: npt.NDArray[np.bool_]  # (P,) may be recommended now
+    product_names: list[str] = field(default_factory=list)  # (P,) as people read them
+    # (P, W) vectors of the names, of width 0 where no text model reads them
+    product_text: npt.NDArray[np.float32] = field(default_factory=lambda: np.zeros((0, 0), np.float32))
+    product_text_mean: npt.NDArray[np.float32] = field(default_factory=lambda: np.zeros(0, np.float32))
 
     @cached_property
     def _numbers(self) -> dict[str, int]:
@@ -106,4 +110,6 @@ def complete_vocabulary(
         product_category=category.fill_null(0).to_numpy().astype(np.int64),
         product_price=price.to_numpy().astype(np.float32),
         offered=offered,
+        product_names=facts["name"].fill_null(facts["product"]).to_list(),
+        product_text=np.zeros((len(names), 0), np.float32),
     )

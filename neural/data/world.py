@@ -90,6 +90,10 @@ def training_world(
 ) -> World:
     """Fit vocabularies and scales on what lies before `train_end`; read events up to the last of `cuts`."""
     vocabulary = fit_vocabulary(dataset, end=train_end, until=max(cuts))
+    if config.text_model:
+        from neural.text.products import with_texts  # transformers takes seconds to import
+
+        vocabulary = with_texts(vocabulary, config)
     limits = fit_limits(dataset, config.cleaning, end=train_end)
     history = _history(config, dataset, vocabulary, limits, cuts, None)
     rows = read_attributes(dataset, history.customers, config.excluded)

@@ -50,6 +50,7 @@ def make_model(folder: Path, *, width: int = 32, layers: int = 2, seed: int = 0)
         num_attention_heads=2,
         intermediate_size=2 * width,
         max_position_embeddings=40,
+        initializer_range=0.3,  # far enough apart that different words give different vectors
     )
     BertModel(shape).save_pretrained(folder, safe_serialization=True)
     return folder
