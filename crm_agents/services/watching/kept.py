@@ -11,6 +11,7 @@ from crm_agents.folders import kept_folder
 from crm_agents.models import Agent, ScoringRun
 from crm_agents.recipes import Recipe, get_recipe
 from crm_agents.selectors import shadow_scoring
+from crm_data.suppression import Suppressed
 from handoff.errors import HandoffError
 from handoff.files import write_bytes
 from handoff.outcomes import KEPT
@@ -22,11 +23,13 @@ _ITEMS = pl.Struct({"items": pl.List(pl.Struct({"product": pl.String()}))})
 def keep_scores(scoring: ScoringRun, files: Sequence[Path]) -> pl.DataFrame:
     """Write the shards' score files as one kept file in one step and return it.
 
-    Raises HandoffError for a file that is no score file.
+    Whoever opted out or was erased meanwhile is not in it. Raises HandoffError for a file that is no score file.
     """
     recipe = get_recipe(scoring.agent.name)
     parts = [_compact(recipe, path) for path in files]
     frame = pl.concat(parts).sort("customer") if parts else pl.DataFrame(schema=KEPT)
+    gone = Suppressed(scoring.agent.tenant).among(frame["customer"])
+    frame = frame.filter(~pl.col("customer").is_in(sorted(gone))) if gone else frame
     folder = kept_folder(scoring)
     folder.mkdir(parents=True, exist_ok=True)
     _write(folder / SCORES, frame)
