@@ -32,7 +32,8 @@ def test_a_value_of_the_wrong_type_is_named(name: str, value: Any, kind: str) ->
 
 
 def test_an_unknown_minimum_is_named() -> None:
-    with pytest.raises(HandoffError, match="^Unknown setting cows; known are customers, days, labels, purchases.$"):
+    known = "customers, days, labels, purchases"
+    with pytest.raises(HandoffError, match=f"^Unknown setting cows; known are {known}.$"):
         TrainingConfig.from_mapping({**COMPLETE, "minimum": {"cows": 1}})
 
 
