@@ -23,7 +23,8 @@ _ITEMS = pl.Struct({"items": pl.List(pl.Struct({"product": pl.String()}))})
 def keep_scores(scoring: ScoringRun, files: Sequence[Path]) -> pl.DataFrame:
     """Write the shards' score files as one kept file in one step and return it.
 
-    Whoever opted out or was erased meanwhile is not in it. Raises HandoffError for a file that is no score file.
+    Whoever opted out or was erased meanwhile is not in it. Raises HandoffError for a file that is no score
+    file.
     """
     recipe = get_recipe(scoring.agent.name)
     parts = [_compact(recipe, path) for path in files]
