@@ -39,6 +39,11 @@ def predictions_file(version: ModelVersion) -> Path:
     return records_folder(version) / PREDICTIONS
 
 
+def again_file(version: ModelVersion, newer: ModelVersion) -> Path:
+    """Return what `version` said of the test window of a newer one, where it was asked."""
+    return records_folder(version) / f"on-{newer.number}" / PREDICTIONS
+
+
 def score_file(shard: ScoringShard) -> Path:
     """Return the file that the scorer of one shard writes."""
     return score_folder(shard.scoring_id) / f"shard-{shard.shard:04d}.parquet"

@@ -54,12 +54,18 @@ def parser() -> argparse.ArgumentParser:
         command.add_argument("--out", type=Path, required=True)
         if name == "evaluate":
             command.add_argument("--test-cutoff", help="ISO time; default: as in training")
+            command.add_argument("--examples", type=Path, help="folder that gets predictions.parquet")
         elif name == "score":
             command.add_argument("--shard", type=int, required=True)
             command.add_argument("--as-of", required=True, help="ISO time; nothing later is read")
         else:
             command.add_argument("--scores", type=Path, required=True, help="what was kept of old scores")
             command.add_argument("--as-of", required=True, help="ISO time that the scores are of")
+    answer = commands.add_parser("answer", help="label texts with a model of the task text_label")
+    answer.add_argument("artifact", type=Path)
+    answer.add_argument("texts", type=Path, help='JSON lines {"key", "text"}')
+    answer.add_argument("--root", type=Path, required=True, help="folder the artifact must lie under")
+    answer.add_argument("--out", type=Path, required=True, help="JSON lines, one for each text")
     return root
 
 
@@ -112,29 +118,43 @@ def main() -> int:
     arguments = parser().parse_args()
     if arguments.command in RUN_COMMANDS:
         return run_folder(arguments)
-    from neural.judging import judge
-    from neural.scoring import evaluate, score
-
-    common = {"root": arguments.root, "out": arguments.out}
     try:
-        if arguments.command == "judge":
-            judge(
-                arguments.artifact,
-                arguments.dataset,
-                scores=arguments.scores,
-                as_of=arguments.as_of,
-                **common,
-            )
-        elif arguments.command == "score":
-            score(
-                arguments.artifact, arguments.dataset, shard=arguments.shard, as_of=arguments.as_of, **common
-            )
-        else:
-            evaluate(arguments.artifact, arguments.dataset, test_cutoff=arguments.test_cutoff, **common)
+        _ask(arguments)
     except HandoffError as error:
         sys.stderr.write(f"{error}\n")
         return 1
     return 0
+
+
+def _ask(arguments: argparse.Namespace) -> None:
+    """Let a sealed model answer."""
+    if arguments.command == "answer":
+        from neural.text.scoring import answer_texts
+
+        answer_texts(arguments.artifact, arguments.texts, root=arguments.root, out=arguments.out)
+        return
+    from neural.judging import judge
+    from neural.scoring import evaluate, score
+
+    common = {"root": arguments.root, "out": arguments.out}
+    if arguments.command == "judge":
+        judge(
+            arguments.artifact,
+            arguments.dataset,
+            scores=arguments.scores,
+            as_of=arguments.as_of,
+            **common,
+        )
+    elif arguments.command == "score":
+        score(arguments.artifact, arguments.dataset, shard=arguments.shard, as_of=arguments.as_of, **common)
+    else:
+        evaluate(
+            arguments.artifact,
+            arguments.dataset,
+            test_cutoff=arguments.test_cutoff,
+            examples=arguments.examples,
+            **common,
+        )
 
 
 sys.exit(main())

@@ -10,9 +10,12 @@ from handoff.config import TrainingConfig
 from handoff.dataset import Dataset, shard_of
 from handoff.errors import HandoffError
 from handoff.files import write_bytes, write_json
+from handoff.predictions import write_predictions
 from handoff.profiles import Reference, profile_path
 from handoff.scores import SCORES
 from neural.artifacts import open_artifact
+from neural.courses import COURSES
+from neural.evaluation.intervals import intervals
 from neural.profiles import make_profile
 from neural.windows import Windows, parse_time, to_days
 
@@ -25,6 +28,12 @@ def score(artifact: Path, dataset_folder: Path, *, root: Path, shard: int, as_of
     out.parent.mkdir(parents=True, exist_ok=True)
     moment = to_days(parse_time(as_of)) + INSTANT
     customers = _customers(dataset, shard)
+    if TrainingConfig.read(artifact).task in COURSES:
+        from neural.text.scoring import label_customers  # transformers takes seconds to import
+
+        frame = label_customers(artifact, dataset, root=root, as_of=moment, shard=shard, customers=customers)
+        _write(frame, out)
+        return len(frame)
     opened = open_artifact(artifact, root, dataset, cuts=(moment - 30.0, moment), shard=shard)
     frame = opened.task.score(opened.model, opened.calibration, moment, customers)
     reference = Reference.read(artifact)
@@ -58,10 +67,26 @@ def _write(frame: pl.DataFrame, out: Path) -> None:
     write_bytes(out, buffer.getvalue())
 
 
-def evaluate(artifact: Path, dataset_folder: Path, *, root: Path, test_cutoff: str | None, out: Path) -> None:
-    """Measure a sealed model on a dataset's window after `test_cutoff` (default: as in training)."""
+def evaluate(
+    artifact: Path,
+    dataset_folder: Path,
+    *,
+    root: Path,
+    test_cutoff: str | None,
+    out: Path,
+    examples: Path | None = None,
+) -> None:
+    """Measure a sealed model on a dataset's window after `test_cutoff` (default: as in training).
+
+    `examples` is a folder that gets what was said of each example, see `handoff.predictions`.
+    """
     dataset = Dataset.open(dataset_folder)
     config = TrainingConfig.read(artifact)
+    if config.task in COURSES:
+        from neural.text.scoring import evaluate_labels  # as above
+
+        write_json(out, evaluate_labels(artifact, dataset, root=root, test_cutoff=test_cutoff))
+        return
     raw = {**vars(config), "test_cutoff": test_cutoff or config.test_cutoff}
     windows = Windows.choose(TrainingConfig.from_mapping(raw), dataset.manifest)
     opened = open_artifact(artifact, root, dataset, cuts=(windows.validation, windows.test, windows.end))
@@ -72,10 +97,13 @@ def evaluate(artifact: Path, dataset_folder: Path, *, root: Path, test_cutoff: s
             f"and its baselines need {config.horizon_days} days between."
         )
     test = opened.task.report(opened.model, opened.calibration, windows, windows.test)
+    if examples is not None:
+        write_predictions(examples, test.examples)
     record: dict[str, Any] = {
         "windows": windows.as_json(),
         "counts": {"test": test.count},
         "metrics": {"model": test.model, "baselines": test.baselines},
         "curves": test.curves,
+        "intervals": intervals(test.examples),
     }
     write_json(out, record)

@@ -60,6 +60,12 @@ class PairSerializer(serializers.Serializer[Any]):
         allow_blank=True,
     )
     text = serializers.SerializerMethodField(help_text="The problem in words.")
+    measured_again = serializers.IntegerField(
+        source="again.pk",
+        default=None,
+        allow_null=True,
+        help_text="Which of the two was measured again on the other's window, where their windows differ.",
+    )
     customers = serializers.IntegerField(help_text="Whom both were tested on.")
     left_out = serializers.IntegerField(help_text="Examples that only one of them has.")
     differences = serializers.SerializerMethodField()

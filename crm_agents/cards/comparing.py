@@ -13,7 +13,7 @@ from crm_agents.folders import artifact_folder
 from crm_agents.models import ModelVersion
 from crm_agents.names import in_order, is_score, metric_label
 from crm_agents.services.comparing import Paired
-from crm_agents.words import figure, number
+from crm_agents.words import figure, joined, number
 
 PROBLEMS = {
     "windows": gettext_lazy(
@@ -95,12 +95,20 @@ def _note(pair: Paired) -> str:
         "%(version)s and %(against)s on the same draws of %(customers)s customers; examples that only one of "
         "them has are left out: %(left_out)s."
     )
-    return text % {
+    said = text % {
         "version": pair.version,
         "against": pair.against,
         "customers": number(pair.customers),
         "left_out": number(pair.left_out),
     }
+    if pair.again is None:
+        return said
+    other = pair.version if pair.again == pair.against else pair.against
+    added = _(
+        "For this %(again)s was measured again on the test window of %(other)s; the figures in the columns "
+        "are of each version's own window."
+    )
+    return joined([said, added % {"again": pair.again, "other": other}])
 
 
 def _facts(versions: Sequence[ModelVersion]) -> list[tuple[str, list[str]]]:

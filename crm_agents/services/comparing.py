@@ -15,7 +15,7 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
-from crm_agents.folders import predictions_file, records_folder
+from crm_agents.folders import again_file, predictions_file, records_folder
 from crm_agents.jsonable import storable
 from crm_agents.models import ModelVersion
 from handoff.errors import HandoffError
@@ -48,6 +48,7 @@ class Paired:
     version: ModelVersion
     against: ModelVersion
     problem: str = ""
+    again: ModelVersion | None = None  # which of the two was measured again, on the other's window
     customers: int = 0
     left_out: int = 0  # examples of either that the other lacks, or of another outcome
     differences: Mapping[str, Difference] = field(default_factory=dict)
@@ -87,23 +88,25 @@ def compare(versions: Sequence[ModelVersion]) -> list[Paired]:
 
 def paired(version: ModelVersion, against: ModelVersion) -> Paired:
     """Compare two versions, or say why that cannot be done."""
-    problem = _problem(version, against)
-    if problem:
+    files, again = _files(version, against)
+    if files is None:
+        problem = "predictions" if test_window(version) == test_window(against) is not None else "windows"
         return Paired(version, against, problem)
-    fingerprint = [_fingerprint(predictions_file(each)) for each in (version, against)]
+    fingerprint = [_fingerprint(path) for path in files]
     place = records_folder(version) / f"compared-with-{against.number}.json"
     found = _kept(place, fingerprint)
     if found is None:
         clock = time.monotonic()
         try:
-            found = _computed(version, against)
+            found = _computed(*files)
         except HandoffError:  # a damaged file must not take the page with it
             logger.exception("Could not compare %s with %s.", version, against)
             return Paired(version, against, "predictions")
         if time.monotonic() - clock > SLOW:
             _keep(place, fingerprint, found)
     differences = {name: (value, low, high) for name, (value, low, high) in found["differences"].items()}
-    return Paired(version, against, found["problem"], found["customers"], found["left_out"], differences)
+    counts = found["customers"], found["left_out"]
+    return Paired(version, against, found["problem"], again, *counts, differences)
 
 
 def compare_with_live(version: ModelVersion) -> None:
@@ -117,23 +120,37 @@ def compare_with_live(version: ModelVersion) -> None:
         logger.exception("Could not compare %s with %s.", version, live)
 
 
-def _problem(version: ModelVersion, against: ModelVersion) -> str:
-    windows = [(each.evaluation.get("windows") or {}).get("test") for each in (version, against)]
-    if windows[0] is None or windows[0] != windows[1]:
-        return "windows"
-    if not all(predictions_file(each).is_file() for each in (version, against)):
-        return "predictions"
-    return ""
+def test_window(version: ModelVersion) -> list[str] | None:
+    """Return from when to when a version was tested, or None where its evaluation does not tell."""
+    window: list[str] | None = (version.evaluation.get("windows") or {}).get("test")
+    return window
 
 
-def _computed(version: ModelVersion, against: ModelVersion) -> dict[str, Any]:
+def _files(
+    version: ModelVersion, against: ModelVersion
+) -> tuple[tuple[Path, Path] | None, ModelVersion | None]:
+    """Return what each said of one and the same window, and which of them was asked about it later."""
+    mine, theirs = predictions_file(version), predictions_file(against)
+    if test_window(version) == test_window(against) is not None:
+        choices: list[tuple[Path, Path, ModelVersion | None]] = [(mine, theirs, None)]
+    else:
+        choices = [
+            (mine, again_file(against, version), against),
+            (again_file(version, against), theirs, version),
+        ]
+    for first, second, again in choices:
+        if first.is_file() and second.is_file():
+            return (first, second), again
+    return None, None
+
+
+def _computed(mine_file: Path, their_file: Path) -> dict[str, Any]:
     """Resample the customers of both and measure both on the same draws."""
     # Loaded here: a web process that compares nothing can do without polars.
     from handoff.predictions import measure, read_predictions
     from handoff.resampling import resample
 
-    frames = [read_predictions(predictions_file(each)) for each in (version, against)]
-    mine, theirs, left_out = _common(*frames)
+    mine, theirs, left_out = _common(read_predictions(mine_file), read_predictions(their_file))
     found: dict[str, Any] = {"problem": "", "customers": 0, "left_out": left_out, "differences": {}}
     if ("label" in mine.columns) != ("label" in theirs.columns):
         return {**found, "problem": "metrics"}

@@ -16,6 +16,7 @@ from crm_agents.jsonable import storable
 from crm_agents.models import Purpose, RunStatus, Sweep, TrainingRun
 from crm_agents.services.keeping import Keeper
 from crm_agents.services.leases import Lease, claim
+from crm_agents.services.remeasuring import measure_live_again
 from crm_agents.services.runs import planned_config
 from crm_agents.services.settling import settle
 from crm_agents.services.supervision import ChildFailed, TryAgain, explain_exit, locked, run_child, tail
@@ -54,6 +55,8 @@ def execute_run(run_id: UUID | str) -> None:
     run = TrainingRun.objects.select_related(*related).get(pk=run_id)
     settle(lease, partial(_work, run, lease), partial(_fail, run, lease))
     tidy_run_folder(run)
+    if run.purpose == Purpose.TRAIN and run.status == RunStatus.SUCCEEDED:
+        measure_live_again(run.version)
     if run.sweep_id:
         advance(run.sweep_id)
 
@@ -68,7 +71,7 @@ def tidy_run_folder(run: TrainingRun) -> None:
     else:
         for leftover in ("checkpoints", "artifact"):
             shutil.rmtree(run_folder(run) / leftover, ignore_errors=True)
-        (run_folder(run) / PREDICTIONS).unlink(missing_ok=True)  # the version has it, and can forget customers
+        (run_folder(run) / PREDICTIONS).unlink(missing_ok=True)  # the version has it and can forget customers
 
 
 def _work(run: TrainingRun, lease: Lease, keeper: Keeper) -> None:

@@ -13,7 +13,6 @@ from crm_agents.models import Agent, ModelVersion, RunStatus, TrainingRun
 from crm_agents.models.agent import Verdict
 from crm_agents.recipes import get_recipe
 from crm_agents.services import audit
-from crm_agents.services.comparing import compare_with_live
 from crm_agents.services.gate import Judgement, judge
 from crm_agents.services.leases import Lease
 from crm_agents.services.scoring import fail_to_start, start_scoring
@@ -41,7 +40,6 @@ def keep_version(run: TrainingRun, lease: Lease, folder: Path, *, log_tail: str)
         lease.finish(RunStatus.SUCCEEDED, log_tail=log_tail)
         if judgement.passed and run.publish:
             _score(agent, version, run)
-    compare_with_live(version)
     return version
 
 

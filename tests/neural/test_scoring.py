@@ -16,6 +16,7 @@ from handoff.config import TrainingConfig
 from handoff.dataset import PRODUCTS, Dataset, shard_of
 from handoff.errors import HandoffError
 from handoff.files import read_json
+from handoff.predictions import read_predictions
 from handoff.scores import SCORES
 from neural.artifacts import open_artifact
 from neural.calibration import TRUST
@@ -204,6 +205,20 @@ def test_evaluate_repeats_the_training_runs_figures(churn: Path, dataset: Datase
     out = tmp_path / "evaluation.json"
     evaluate(churn, dataset.folder, root=churn.parent, test_cutoff=None, out=out)
     assert read_json(out)["metrics"] == read_json(churn.parent / "evaluation.json")["metrics"]
+
+
+def test_evaluate_repeats_what_was_said_of_each_example(
+    churn: Path, dataset: Dataset, tmp_path: Path
+) -> None:
+    out = tmp_path / "evaluation.json"
+    evaluate(churn, dataset.folder, root=churn.parent, test_cutoff=None, out=out, examples=tmp_path)
+
+    said = read_predictions(tmp_path / "predictions.parquet")
+    trained = read_predictions(churn.parent / "predictions.parquet")
+    shared = ["customer", "at", "label", "recency_rule.warned"]
+    assert said.select(shared).equals(trained.select(shared))
+    assert np.abs(said["probability"].to_numpy() - trained["probability"].to_numpy()).max() < 1e-6
+    assert read_json(out)["intervals"]["customers"] == len(said)
 
 
 def test_evaluate_refuses_a_window_the_model_learnt_from(
