@@ -5,7 +5,7 @@ from typing import Any
 
 from django.db.models import QuerySet
 
-from crm_agents.models import Agent, Feedback, LabelItem, ScoreRow, ScoringRun
+from crm_agents.models import Agent, Feedback, Kept, LabelItem, ScoreRow, ScoringRun
 from crm_agents.recipes import get_recipe, recipes
 from crm_data.models import Erasure, OptOut
 from crm_data.suppression import Suppressed
@@ -21,8 +21,11 @@ def of_tenant(tenant: str) -> list[Agent]:
 def scores_of(tenant: str, customer_id: str) -> Iterator[tuple[Agent, QuerySet[ScoreRow]]]:
     """Yield each agent's scores of the customer: live, shadow, kept and unfinished ones."""
     for agent in of_tenant(tenant):
-        rows = get_recipe(agent.name).score_model._default_manager.filter(scoring__agent=agent)
-        yield agent, rows.filter(tenant=tenant, customer_id=customer_id)
+        stored = ScoringRun.objects.filter(agent=agent).exclude(scores=Kept.GONE)
+        # Named one by one, each is a look into the index of scoring and customer.
+        scorings = list(stored.values_list("pk", flat=True))
+        rows = get_recipe(agent.name).score_model._default_manager.filter(scoring__in=scorings)
+        yield agent, rows.filter(customer_id=customer_id)
 
 
 def feedback_on(tenant: str, customer_id: str) -> QuerySet[Feedback]:
