@@ -42,7 +42,7 @@ def test_differences_come_with_their_intervals(api: Any, both: list[ModelVersion
         "",
         "",
     )
-    assert (pair["customers"], pair["left_out"]) == (400, 0)
+    assert (pair["customers"], pair["left_out"], pair["measured_again"]) == (400, 0, None)
     found = {each["metric"]: each for each in pair["differences"]}
     assert 0 < found["roc_auc"]["low"] < found["roc_auc"]["value"] < found["roc_auc"]["high"]
     assert (found["brier"]["label"], found["brier"]["lower_is_better"]) == ("Brier score", True)
