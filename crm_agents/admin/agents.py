@@ -200,7 +200,7 @@ class AgentAdmin(RecordAdmin):
         trainings = agent.runs.filter(purpose=Purpose.TRAIN)
         runs = trainings.select_related("started_by", "version").defer("log_tail")[:SHOWN]
         versions = agent.versions.all()[:SHOWN]
-        scoring, newest = agent.live_scoring, agent.scorings.first()
+        scoring, newest = agent.live_scoring, agent.scorings.filter(shadow=False).first()
         failed = newest if newest and newest.status == RunStatus.FAILED else None
         return {
             "failed_scoring_url": self.url_of(failed) if failed else "",
