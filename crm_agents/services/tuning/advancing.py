@@ -27,18 +27,22 @@ FUTILE = 3  # trials that failed, and none that succeeded, end a sweep
 
 def advance(pk: UUID | str) -> None:
     """Start the trials that are due, or end the sweep; nothing where it does not go on."""
+    shares = _importance(pk)
     with transaction.atomic():
         sweep = Sweep.objects.select_for_update().filter(pk=pk, status=SweepStatus.RUNNING).first()
         if sweep is None:
             return
         trials = trials_of(sweep)
         started = _revive(trials)
-        if _failure(trials) is None and not _is_over(sweep, trials):
-            started += _start(sweep, trials)
         failure = _failure(trials)
-        over = failure is not None or _is_over(sweep, trials)
-        if over and not any(trial.is_active for trial in trials):
-            _end(sweep, trials, failure)
+        if failure is None and not _is_over(sweep, trials):
+            try:
+                started += _start(sweep, trials)
+                failure = _failure(trials)
+            except (HandoffError, LookupError) as error:  # the agent's settings or recipe, since the start
+                failure = str(error)
+        if _has_ended(sweep, trials, failure):
+            _end(sweep, trials, failure, shares)
         wake(started)
 
 
@@ -48,13 +52,32 @@ def advance_all() -> None:
         advance(pk)
 
 
+def _importance(pk: UUID | str) -> dict[str, float]:
+    """Return what mattered in a sweep that is about to end: of many trials it takes seconds, so no lock."""
+    sweep = Sweep.objects.filter(pk=pk, status=SweepStatus.RUNNING).first()
+    if sweep is None:
+        return {}
+    trials = trials_of(sweep)
+    if not _has_ended(sweep, trials, _failure(trials)):
+        return {}
+    from crm_agents.services.tuning.study import importance  # Optuna: not for workers that never tune
+
+    return importance(sweep, trials)
+
+
+def _has_ended(sweep: Sweep, trials: list[TrainingRun], failure: str | None) -> bool:
+    over = failure is not None or _is_over(sweep, trials)
+    return over and not any(trial.is_active or _is_stopped(trial) for trial in trials)
+
+
+def _is_stopped(trial: TrainingRun) -> bool:
+    """Whether the trial ended because its sweep was stopped."""
+    return trial.status == RunStatus.CANCELLED and trial.report == STOPPED_WITH_SWEEP
+
+
 def _revive(trials: list[TrainingRun]) -> list[TrainingRun]:
     """Queue the trials again that ended because the sweep had been stopped."""
-    stopped = [
-        trial
-        for trial in trials
-        if trial.status == RunStatus.CANCELLED and trial.report == STOPPED_WITH_SWEEP
-    ]
+    stopped = [trial for trial in trials if _is_stopped(trial)]
     fresh: dict[str, Any] = {
         "status": RunStatus.QUEUED,
         "cancel_requested": False,
@@ -69,7 +92,8 @@ def _revive(trials: list[TrainingRun]) -> list[TrainingRun]:
     }
     TrainingRun.objects.filter(pk__in=[trial.pk for trial in stopped]).update(**fresh)
     for trial in stopped:
-        trial.status, trial.reached, trial.value, trial.woken_at = RunStatus.QUEUED, [], None, None
+        for name, value in fresh.items():
+            setattr(trial, name, value)
     return stopped
 
 
@@ -128,12 +152,12 @@ def _parameters(sweep: Sweep, trials: list[TrainingRun], number: int) -> dict[st
         own = {name: getattr(config, name) for name in space}
         if all(space[name].holds(value) for name, value in own.items()):
             return own
-    from crm_agents.services.tuning.study import suggest  # Optuna: not for workers that never tune
+    from crm_agents.services.tuning.study import suggest  # Optuna, as above
 
     return suggest(sweep, trials, number)
 
 
-def _end(sweep: Sweep, trials: list[TrainingRun], failure: str | None) -> None:
+def _end(sweep: Sweep, trials: list[TrainingRun], failure: str | None, shares: dict[str, float]) -> None:
     best = best_trial(trials)
     if failure is None and best is None:
         failure = next((trial.error for trial in reversed(trials) if trial.error), "")
@@ -141,10 +165,7 @@ def _end(sweep: Sweep, trials: list[TrainingRun], failure: str | None) -> None:
     sweep.status = SweepStatus.SUCCEEDED if failure is None else SweepStatus.FAILED
     sweep.error = failure or ""
     sweep.finished_at = timezone.now()
-    if failure is None:
-        from crm_agents.services.tuning.study import importance  # Optuna, as above
-
-        sweep.importance = importance(sweep, trials)
+    sweep.importance = shares
     if failure is None and best is not None and sweep.train_best:
         sweep.error = _train(sweep, best)
     sweep.save(update_fields=["status", "error", "finished_at", "importance"])

@@ -244,6 +244,16 @@ def test_settings_that_do_not_go_together_are_a_failed_trial(ready: Agent) -> No
     assert (sweep.status, sweep.trials.count()) == (SweepStatus.SUCCEEDED, 6)
 
 
+def test_an_agent_whose_settings_became_bad_ends_the_sweep(ready: Agent) -> None:
+    sweep = start_sweep(ready, space=RATES, trials=3)
+    Agent.objects.update(config={"heads": 3})
+    advance(sweep.pk)
+
+    sweep.refresh_from_db()
+    assert (sweep.status, sweep.error) == ("failed", "width 64 must be a multiple of heads 3.")
+    assert sweep.trials.count() == 0
+
+
 def test_no_trial_begins_after_the_minutes_are_over(ready: Agent) -> None:
     sweep = start_sweep(ready, space=RATES, trials=9, minutes=5)
     next(work(sweep))
