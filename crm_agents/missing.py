@@ -106,6 +106,10 @@ def _test_labels(fact: Facts) -> str:
     return _("No labelled text lies in the test window; label the newest texts too.")
 
 
+def _no_text(fact: Facts) -> str:
+    return _("No text in the last %(days)s.") % {"days": days(float(fact["days"]))}
+
+
 def _figures(fact: Facts) -> dict[str, str]:
     return {"have": number(int(fact["have"])), "need": number(int(fact["need"]))}
 
@@ -118,6 +122,7 @@ _WRITERS: dict[str, Callable[[Facts], str]] = {
     "early_days": _early_days,
     "no_examples": _no_examples,
     "inactive": _inactive,
+    "no_text": _no_text,
     "labels": _labels,
     "label_kinds": _label_kinds,
     "label_texts": _label_texts,

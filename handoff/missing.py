@@ -16,6 +16,7 @@ label_kinds        have, need         different labels
 label_texts        label, have, need  texts of one label before the validation window
 validation_labels  have, need         labelled texts in the validation window
 test_labels        have, need         labelled texts in the test window
+no_text            days               of one customer: a text within so many days
 """
 
 from typing import Any

@@ -7,6 +7,10 @@ next_product  {"source": "model" | "popularity",
 churn         {"reasons": [REASON, …]}              with `score` = probability of churn, or
               {"missing": [MISSING, …]}               with `score` null
 
+text_label    {"label", "probability", "scope", "answered", "at",
+               "alternatives": [{"label", "probability"}, …]}   of the customer's newest text, with `score` =
+              scope, how sure it is that the text is one of the known labels', or {"missing": [MISSING, …]} with `score` null
+
 REASON        {"code": "repeat", "direction": "up" | "down", …facts}
 MISSING       {"code": "inactive", "days": 365}, see `handoff.missing`
 

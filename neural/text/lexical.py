@@ -51,8 +51,8 @@ class Lexical:
     @classmethod
     def read(cls, terms: dict[str, list[str]], arrays: Arrays) -> "Lexical":
         views = {}
-        for name, found in terms.items():
-            view = _view(name, 0, vocabulary={term: number for number, term in enumerate(found)})
+        for name in (name for name in VIEWS if name in terms):  # the columns' order, which JSON does not keep
+            view = _view(name, 0, vocabulary={term: number for number, term in enumerate(terms[name])})
             view.idf_ = arrays[f"{name}.idf"]
             views[name] = view
         return cls(views)

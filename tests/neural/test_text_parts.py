@@ -9,6 +9,7 @@ import pytest
 from scipy.special import softmax
 
 from handoff.errors import NotEnoughData
+from handoff.files import read_json, write_json
 from handoff.missing import plain
 from neural.text.classifier import fit_frozen, nearest
 from neural.text.labels import UNKNOWN, Split, read_labels, split_labels
@@ -119,10 +120,11 @@ def test_too_few_labels_are_an_answer(
     assert [plain(fact) for fact in answer.value.missing] == missing
 
 
-def test_words_come_back_from_their_files_as_they_were() -> None:
+def test_words_come_back_from_their_files_as_they_were(tmp_path: Path) -> None:
     texts = ["where is my parcel", "where is the refund", "我想退货", "我想退款"]
     fitted = Lexical.fit(texts)
-    again = Lexical.read(fitted.terms(), fitted.arrays())
+    write_json(tmp_path / "terms.json", fitted.terms())
+    again = Lexical.read(read_json(tmp_path / "terms.json"), fitted.arrays())
     rows = fitted.features(texts)
     assert (rows != again.features(texts)).nnz == 0
     assert np.allclose(rows.multiply(rows).sum(axis=1), 1.0, atol=1e-6)

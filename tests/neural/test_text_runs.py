@@ -1,6 +1,10 @@
 """Text labels through the commands: trained, tried, stopped, killed, resumed, sealed and asked."""
 
+import json
 import shutil
+import subprocess
+import sys
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +18,12 @@ from handoff.files import read_json
 from handoff.predictions import measure, read_predictions
 from handoff.progress import Outcome
 from neural.rates import find_rate
+from neural.scoring import evaluate, score
 from neural.text import course
 from neural.text.artifact import open_classifier
 from neural.training import train
 from neural.trials import attempt
+from tests.neural.shop import SHARDS, START, event, write_dataset
 from tests.neural.test_run_folder import start, wait_for_steps, weights
 from tests.neural.texts import labelled, make_model, text_config, write_labels
 
@@ -222,3 +228,57 @@ def test_export_in_fewer_bits_is_what_was_tested(tmp_path: Path, dataset: Datase
     text = pl.DataFrame(labelled(10))["text"].to_list()
     first, again = (open_classifier(tmp_path / "int8" / "artifact", tmp_path).answer(text) for _ in range(2))
     assert np.array_equal(first.probability, again.probability)
+
+
+def neural(*arguments: object) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "neural", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True)
+
+
+def test_texts_are_answered_by_the_command(tuned: Path, tmp_path: Path) -> None:
+    asked, out = tmp_path / "texts.jsonl", tmp_path / "answers.jsonl"
+    asked.write_text('{"key": "a", "text": "please refund the order"}\n\n{"text": "qqq"}\n', encoding="utf-8")
+    artifact = tuned / "artifact"
+    done = neural("answer", artifact, asked, "--root", tuned, "--out", out)
+    assert (done.returncode, done.stderr) == (0, "")
+    first, second = map(json.loads, out.read_text().splitlines())
+    assert (first["key"], first["label"], second["key"]) == ("a", "refund", None)
+    assert set(first) == {"key", "label", "probability", "scope", "answered", "alternatives"}
+    assert len(first["alternatives"]) == 2
+    assert second["scope"] < first["scope"]
+    asked.write_text('{"key": "a"}\n')
+    refused = neural("answer", artifact, asked, "--root", tuned, "--out", tmp_path / "none.jsonl")
+    assert refused.returncode == 1
+    assert 'line 1: a JSON object with "text"' in refused.stderr
+    assert not (tmp_path / "none.jsonl").exists()
+
+
+def test_customers_are_labelled_by_their_newest_text(tuned: Path, tmp_path: Path) -> None:
+    rows = [
+        event("c1", 10, None, kind="email", text="where is my parcel today"),
+        event("c1", 20, None, kind="email", text="please refund the order"),
+        event("c1", 40, None, kind="email", text="send me the invoice please"),
+        event("c2", 10, "p1"),
+    ]
+    texts = write_dataset(tmp_path / "data", rows)
+    as_of = (START + timedelta(days=30)).isoformat()
+    found: dict[str, dict[str, Any]] = {}
+    for shard in range(SHARDS):
+        out = tmp_path / f"{shard}.parquet"
+        score(tuned / "artifact", texts.folder, root=tuned, shard=shard, as_of=as_of, out=out)
+        for row in pl.read_parquet(out).iter_rows(named=True):
+            found[row["customer"]] = {"score": row["score"], **json.loads(row["payload"])}
+    assert set(found) == {"c1", "c2"}
+    assert (found["c1"]["label"], found["c1"]["at"][:10]) == ("refund", "2020-01-21")
+    assert found["c1"]["score"] == found["c1"]["scope"] > 0
+    assert found["c2"] == {"score": None, "missing": [{"code": "no_text", "days": 365}]}
+
+
+def test_a_sealed_model_is_measured_as_it_was(tuned: Path, dataset: Dataset, tmp_path: Path) -> None:
+    out = tmp_path / "again.json"
+    evaluate(tuned / "artifact", dataset.folder, root=tuned, test_cutoff=None, out=out)
+    again, record = read_json(out), read_json(tuned / "evaluation.json")
+    assert again["counts"]["test"] == record["counts"]["test"]
+    assert again["metrics"]["model"] == pytest.approx(record["metrics"]["model"])
+    with pytest.raises(HandoffError, match="test_cutoff lies too early"):
+        evaluate(tuned / "artifact", dataset.folder, root=tuned, test_cutoff="2020-01-05", out=out)
