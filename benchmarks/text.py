@@ -92,6 +92,16 @@ def _measure(
         )
     for baseline, metrics in found["metrics"]["baselines"].items():
         report(figure="accuracy", value=metrics["accuracy"], unit="share", model=baseline, **common)
+    for row in found["curves"]["learning"]:
+        value = row["validation"].get("accuracy")
+        report(
+            figure="validation_accuracy",
+            value=value,
+            unit="share",
+            model="tuned",
+            epoch=row["epoch"],
+            **common,
+        )
     for name, value in cost.items():
         report(figure=name, value=value, unit=name.partition("_")[2], model=facts["path"], **common)
 

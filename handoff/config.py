@@ -148,7 +148,7 @@ class TrainingConfig:
     """One fine-tuning run, complete: the same config, data and code give the same weights on CPU."""
 
     agent: str  # the recipe's name, for the record
-    task: str  # "next_product" | "churn" | "package.module:Class"
+    task: str  # "next_product" | "churn" | "text_label" | "package.module:Class"
     dataset: str  # dataset folder
     horizon_days: int  # length of the outcome window
     active_days: int = 365  # a customer counts who purchased within so many days before the cut-off
@@ -177,17 +177,19 @@ class TrainingConfig:
     epochs: int = 6
     patience: int = 2  # epochs without a better validation metric before stopping
     batch_size: int = 128
-    learning_rate: float = 2e-3
+    learning_rate: float = 2e-3  # a pretrained text model wants a tenth of that or less
     weight_decay: float = 0.01
     warmup_share: float = 0.1  # of all steps
     schedule: str = "cosine"  # of the learning rate after the warm-up: "cosine" | "linear" | "constant"
     accumulate: int = 1  # batches whose gradients make one step
     precision: str = "auto"  # "auto" (bf16 on a GPU) | "fp32" | "bf16"
     class_weight: str = "none"  # "balanced" weighs the rarer outcome up
-    augment_crop: float = 0.0  # chance that a training history begins later than it did
-    augment_mask: float = 0.0  # share of visits whose content is hidden
-    augment_reorder: float = 0.0  # chance that neighbouring visits of one week change places
-    augment_drop: float = 0.0  # share of a visit's products that are left out
+    augment_crop: float = (
+        0.0  # chance that a training history begins later than it did; of a text: other case
+    )
+    augment_mask: float = 0.0  # share of visits whose content is hidden; of a text's words: typing errors
+    augment_reorder: float = 0.0  # chance that neighbouring visits of one week change places; words of a text
+    augment_drop: float = 0.0  # share of a visit's products that are left out; of a text's words
     seed: int = 0
 
     prune_heads: float = 0.0  # share of attention heads removed from `start`, the least important first
