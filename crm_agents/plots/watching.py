@@ -7,12 +7,13 @@ from datetime import datetime
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
-from crm_agents.plots.figure import Bar, Line, Plot, Tick, axis, line, x_scale, y_scale
+from crm_agents.plots.figure import LEFT, RIGHT, WIDTH, Bar, Line, Plot, Tick, axis, line, x_scale, y_scale
 from crm_agents.plots.scale import Scale, is_number, number, pixels, spread
 from crm_data.clock import local
 
 DATES = 5  # at most so many on the axis
 BOUNDARIES = 8
+LABEL = 12  # pixels by which the last date would stand out
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ def over_time(
         return None
     values = [value for _course, points in known for _at, value in points if value is not None]
     low, high = spread([*values, *([limit] if limit is not None else [])])
-    x = x_scale(*_days(moments))
+    x = Scale(*_days(moments), LEFT, WIDTH - RIGHT - LABEL)
     y = y_scale(min(0.0, low) if limit is not None else low, high)
     lines: list[Line] = []
     if limit is not None:

@@ -63,7 +63,11 @@ def test_the_watching_page_shows_drift_outcomes_and_alerts(
         version=version,
         as_of=AT - dt.timedelta(days=100),
         status=RunStatus.SUCCEEDED,
-        realised={"customers": 3900, "metrics": {"roc_auc": 0.71}},
+        realised={
+            "customers": 3900,
+            "metrics": {"roc_auc": 0.71},
+            "tenths": [{"customers": 2000, "happened": 1500}, {"customers": 1900, "happened": 177}],
+        },
         realised_at=AT,
     )
     page = boss.get(f"/admin/crm_agents/agent/{agent.pk}/watching/").content.decode()
@@ -73,6 +77,7 @@ def test_the_watching_page_shows_drift_outcomes_and_alerts(
     assert "1 drifted" in page
     assert "3,900" in page
     assert "0.7100" in page
+    assert ">43 %<" in page  # 1,677 of 3,900
     assert "0.7812" in page  # promised
     assert page.count("crm-svg") == 2
     assert "Newer scores wait until their horizon is over." in page

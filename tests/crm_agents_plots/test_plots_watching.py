@@ -18,7 +18,7 @@ def test_courses_share_the_days() -> None:
     assert plot.rows == [("03/01/2026", "0.1", "–"), ("03/11/2026", "0.5", "0.2")]
     assert [line.series for line in plot.lines] == [0, 1, 2]  # the limit first
     assert [len(line.dots) for line in plot.lines] == [0, 2, 1]
-    assert plot.lines[1].points == "58.0,204.4 462.0,14.0"
+    assert plot.lines[1].points == "58.0,204.4 450.0,14.0"
     assert [tick.label for tick in plot.x_ticks] == ["1 Mar", "11 Mar"]
     assert "crm-line-0" in render(plot)
 
@@ -33,7 +33,7 @@ def test_nothing_known_is_no_plot() -> None:
 def test_one_day_is_a_plot_too() -> None:
     plot = over_time("x", "X", "y", [Course("a", [(FIRST, 0.5)])])
     assert plot is not None
-    assert plot.lines[0].points == "260.0,133.0"  # in the middle
+    assert plot.lines[0].points == "254.0,133.0"  # in the middle
 
 
 def test_distributions_stand_side_by_side() -> None:

@@ -47,6 +47,7 @@ def watching_view(admin: AgentsAdmin, request: HttpRequest, pk: int) -> HttpResp
         scorings=[_drift_row(admin, agent, each) for each in scorings[::-1][:LISTED]],
         outcomes=[_outcome_row(admin, each, metric, promised) for each in judged[::-1][:LISTED]],
         metric=metric_label(metric) if metric else "",
+        came_true=_came_true(agent),
         tiers=_tiers(agent, judged),
         waiting=any(each.realised_at is None for each in scorings),
     )
@@ -65,6 +66,15 @@ def _metric(agent: Agent) -> str:
         return get_recipe(agent.name).gate.metric
     except LookupError:
         return ""
+
+
+def _came_true(agent: Agent) -> str:
+    """Head of the column that says of how many it came true."""
+    try:
+        ranking = not get_recipe(agent.name).tiers
+    except LookupError:
+        ranking = False
+    return _("Bought from the list") if ranking else _("It happened")
 
 
 def _promised(versions: set[int], metric: str) -> dict[int, float | None]:
@@ -142,10 +152,18 @@ def _outcome_row(
         "scoring": scoring,
         "url": admin.url_of(scoring),
         "customers": written(realised_count(scoring.realised)),
+        "happened": _happened(scoring.realised),
         "realised": f"{realised:.4f}" if realised is not None else "–",
         "promised": f"{tested:.4f}" if tested is not None else "–",
         "problem": _problem(scoring.realised),
     }
+
+
+def _happened(realised: dict[str, Any]) -> str:
+    """Of how many it came true: they left, or bought a product of their list."""
+    tenths = realised.get("tenths", [])
+    customers = sum(each["customers"] for each in tenths)
+    return percent(sum(each["happened"] for each in tenths) / customers) if customers else "–"
 
 
 def _problem(realised: dict[str, Any]) -> str:
