@@ -72,7 +72,12 @@ def _by_copy(connection: BaseDatabaseWrapper, found: QuerySet[Any], spool: Path)
     # psycopg merges parameters only where there are some, and unescapes %% only then.
     statement = f"COPY ({sql if params else sql.replace('%%', '%')}) TO STDOUT WITH (FORMAT csv)"
     files: list[Path] = []
-    with connection.cursor() as cursor, cursor.copy(statement, params) as copy:
+    # The driver's own cursor: Django's, with DEBUG on, copies statements without parameters only.
+    with (
+        connection.cursor() as cursor,
+        connection.wrap_database_errors,
+        cursor.cursor.copy(statement, params) as copy,
+    ):
         lines = map(bytes, copy)
         while block := b"".join(islice(lines, FRAME_ROWS)):
             files.append(spool / f"copy-{len(files):06d}.csv")

@@ -12,6 +12,7 @@ from typing import Any
 import polars as pl
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import connection
 from django.utils import timezone
 
 from crm_agents.models import Agent, TrainingRun
@@ -342,6 +343,12 @@ def test_any_database_gives_the_same_files_in_frames_of_any_size(
     monkeypatch.setattr(extraction, "FRAME_ROWS", rows)
     same_files(usual, build_snapshot(full=True))
     monkeypatch.setattr(extraction, "_fast_frames", lambda found, spool: None)
+    same_files(usual, build_snapshot(full=True))
+
+
+def test_debugging_changes_no_file(shop: list[Customer], monkeypatch: pytest.MonkeyPatch) -> None:
+    usual = build_snapshot(full=True)
+    monkeypatch.setattr(connection, "force_debug_cursor", True)
     same_files(usual, build_snapshot(full=True))
 
 
