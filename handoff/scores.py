@@ -9,7 +9,8 @@ churn         {"reasons": [REASON, …]}              with `score` = probability
 
 text_label    {"label", "probability", "scope", "answered", "at",
                "alternatives": [{"label", "probability"}, …]}   of the customer's newest text, with `score` =
-              scope, how sure it is that the text is one of the known labels', or {"missing": [MISSING, …]} with `score` null
+              scope, how sure it is that the text is one of the known labels', or
+              {"missing": [MISSING, …]} with `score` null
 
 REASON        {"code": "repeat", "direction": "up" | "down", …facts}
 MISSING       {"code": "inactive", "days": 365}, see `handoff.missing`

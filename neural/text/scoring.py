@@ -88,8 +88,8 @@ def evaluate_labels(
     probability = answers.probability if answers else np.zeros((0, len(number)))
     inside = np.flatnonzero(label != UNKNOWN)
     scope = {} if answers is None else at_threshold(answers.scope, answers.best == label, threshold)
-    last = rows["at"].max()
-    end = last.isoformat() if hasattr(last, "isoformat") else model["windows"]["test"][1]
+    last = rows["at"].to_list()[-1:]  # sorted by time
+    end = last[0].isoformat() if last else model["windows"]["test"][1]
     return {
         "windows": {**model["windows"], "test": [(EPOCH + timedelta(days=begin)).isoformat(), end]},
         "counts": {"test": len(rows)},

@@ -20,7 +20,9 @@ LAYER = 4 * (WIDTH * WIDTH + WIDTH) + 2 * 64 * WIDTH + 64 + WIDTH + 2 * 2 * WIDT
 
 @pytest.fixture
 def encoder(tmp_path: Path) -> PreTrainedModel:
-    return load_encoder(make_model(tmp_path / "tiny", width=WIDTH, layers=LAYERS)).eval()
+    model = load_encoder(make_model(tmp_path / "tiny", width=WIDTH, layers=LAYERS))
+    model.train(False)
+    return model
 
 
 def hidden(encoder: nn.Module) -> Tensor:

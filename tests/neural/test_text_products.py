@@ -51,7 +51,7 @@ def catalogue(dataset: Dataset, extra: dict[str, str]) -> Dataset:
     sold = table.filter(pl.col("product").str.starts_with("p"))
     renamed = sold.with_columns(pl.Series("name", [named(name) for name in sold["product"]]), category=None)
     more = [(code, name, None, 10.0, True) for code, name in extra.items()]
-    rows = pl.concat([renamed.cast(PRODUCTS), pl.DataFrame(more, schema=PRODUCTS, orient="row")])  # type: ignore[arg-type]
+    rows = pl.concat([renamed.cast(PRODUCTS), pl.DataFrame(more, schema=PRODUCTS, orient="row")])
     write_table(dataset.folder, "products", rows, PRODUCTS)
     write_manifest(dataset.folder, dataset.manifest)
     return Dataset.open(dataset.folder)
