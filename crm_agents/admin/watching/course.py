@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
@@ -29,8 +30,10 @@ NEEDED = ("id", "agent", "version", "as_of", "created_at", "drift", "realised", 
 def watching_view(admin: AgentsAdmin, request: HttpRequest, pk: int) -> HttpResponse:
     """Show alerts, drift and outcomes of an agent, and when it is next at work."""
     agent: Agent = admin.found(request, pk)
-    scorings = _newest(agent)
-    judged = [each for each in scorings if each.realised_at is not None]
+    complete = ScoringRun.objects.filter(agent=agent, shadow=False, status=RunStatus.SUCCEEDED)
+    scorings = _newest(complete)
+    # Of several sets a day one is kept to be judged, and the others are no news.
+    judged = _newest(complete.filter(realised_at__isnull=False).exclude(realised__problem="not_kept"))
     metric = _metric(agent)
     promised = _promised({each.version_id for each in judged}, metric)
     may_manage = request.user.has_perm(MANAGE)
@@ -53,10 +56,9 @@ def watching_view(admin: AgentsAdmin, request: HttpRequest, pk: int) -> HttpResp
     )
 
 
-def _newest(agent: Agent) -> list[ScoringRun]:
-    """The newest complete scorings, oldest first, without their long texts; the shadow's are not live."""
-    complete = ScoringRun.objects.filter(agent=agent, shadow=False, status=RunStatus.SUCCEEDED)
-    newest = complete.select_related("version").order_by("-created_at")
+def _newest(scorings: QuerySet[ScoringRun]) -> list[ScoringRun]:
+    """The newest of them, oldest first, without their long texts."""
+    newest = scorings.select_related("version").order_by("-created_at")
     numbered = newest.only(*NEEDED, "version__number", "version__agent")[:SHOWN]
     return sorted(numbered, key=lambda each: each.as_of)
 
@@ -170,8 +172,6 @@ def _problem(realised: dict[str, Any]) -> str:
     problem = realised.get("problem")
     if problem is None:
         return ""
-    if problem == "not_kept":
-        return _("Its scores were not kept.")
     if problem == "attempts":
         return _("The worker that judged it died each time.")
     return str(realised.get("error", problem))

@@ -1,5 +1,6 @@
 """The scores that are kept, in one small file a scoring, until it is known how they turned out."""
 
+import datetime as dt
 import shutil
 from collections.abc import Sequence
 from io import BytesIO
@@ -59,7 +60,9 @@ def thin_out(scoring: ScoringRun) -> int:
     needed = {scoring.pk, *(pk for pk in others if pk is not None)}
     same = ScoringRun.objects.filter(agent=agent, version=scoring.version_id, realised_at=None)
     gone = 0
-    for other in same.filter(as_of__date=scoring.as_of.date()).exclude(pk__in=needed):
+    day = scoring.as_of.astimezone(dt.UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    that_day = same.filter(as_of__gte=day, as_of__lt=day + dt.timedelta(days=1))
+    for other in that_day.exclude(pk__in=needed):
         if not other.is_active and kept_folder(other).exists():
             drop_scores(other)
             gone += 1
