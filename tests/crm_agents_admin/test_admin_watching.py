@@ -83,6 +83,24 @@ def test_the_watching_page_shows_drift_outcomes_and_alerts(
     assert "Newer scores wait until their horizon is over." in page
 
 
+def test_scores_that_were_not_kept_are_no_outcome(
+    viewer: Client, agent: Agent, version: ModelVersion
+) -> None:
+    for realised in ({"problem": "not_kept"}, {"problem": "failed", "error": "It was killed."}):
+        ScoringRun.objects.create(
+            agent=agent,
+            version=version,
+            as_of=AT,
+            status=RunStatus.SUCCEEDED,
+            realised=realised,
+            realised_at=AT,
+        )
+    page = viewer.get(f"/admin/crm_agents/agent/{agent.pk}/watching/").content.decode()
+
+    assert "It was killed." in page
+    assert page.count('colspan="4"') == 1
+
+
 def test_an_agent_that_was_never_scored_has_a_watching_page(viewer: Client, agent: Agent) -> None:
     page = viewer.get(f"/admin/crm_agents/agent/{agent.pk}/watching/").content.decode()
 

@@ -33,7 +33,7 @@ def watching_view(admin: AgentsAdmin, request: HttpRequest, pk: int) -> HttpResp
     complete = ScoringRun.objects.filter(agent=agent, shadow=False, status=RunStatus.SUCCEEDED)
     scorings = _newest(complete)
     # Of several sets a day one is kept to be judged, and the others are no news.
-    judged = _newest(complete.filter(realised_at__isnull=False).exclude(realised__problem="not_kept"))
+    judged = _newest(complete.filter(realised_at__isnull=False).exclude(realised={"problem": "not_kept"}))
     metric = _metric(agent)
     promised = _promised({each.version_id for each in judged}, metric)
     may_manage = request.user.has_perm(MANAGE)
