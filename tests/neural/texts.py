@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 import torch
-from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
+from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
 from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
 
 from handoff.config import TrainingConfig
@@ -27,13 +27,17 @@ OTHERS = ["a", "b", "hello", "danke", "now", "really", "since monday", "bitte sc
 
 
 def make_model(folder: Path, *, width: int = 32, layers: int = 2, seed: int = 0) -> Path:
-    """Write a WordPiece tokenizer trained on the sentences and a BERT with random weights."""
+    """Write a WordPiece tokenizer of the sentences and a BERT with random weights."""
     texts = [text for group in SENTENCES.values() for text in group] + OTHERS
-    raw = Tokenizer(models.WordPiece(unk_token="[UNK]"))
-    raw.normalizer = normalizers.BertNormalizer(lowercase=True)
-    raw.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
     special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
-    raw.train_from_iterator(texts, trainers.WordPieceTrainer(vocab_size=300, special_tokens=special))
+    # Every word and, for the others, every letter. A trainer would number them anew in each process.
+    words = sorted({word for text in texts for word in text.lower().split()})
+    letters = sorted({letter for word in words for letter in word})
+    pieces = [*special, *letters, *(f"##{letter}" for letter in letters), *words]
+    vocabulary = {piece: number for number, piece in enumerate(dict.fromkeys(pieces))}
+    raw = Tokenizer(models.WordPiece(vocab=vocabulary, unk_token="[UNK]"))
+    raw.normalizer = normalizers.BertNormalizer(lowercase=True, strip_accents=False)
+    raw.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
     raw.post_processor = processors.TemplateProcessing(
         single="[CLS] $A [SEP]", special_tokens=[("[CLS]", 2), ("[SEP]", 3)]
     )
