@@ -80,13 +80,26 @@ def publish_folder(temporary: Path, final: Path) -> None:
     `final`, never half of one.
     """
     sync_tree(temporary)
+    aside = _aside(final)
     if final.exists():
-        aside = final.with_name(f".{final.name}.old")
         shutil.rmtree(aside, ignore_errors=True)
         final.replace(aside)
-        temporary.replace(final)
-        shutil.rmtree(aside, ignore_errors=True)
     else:
         final.parent.mkdir(parents=True, exist_ok=True)
-        temporary.replace(final)
+    temporary.replace(final)
+    shutil.rmtree(aside, ignore_errors=True)
     sync_folder(final.parent)
+
+
+def recover_folder(final: Path) -> None:
+    """Undo what a `publish_folder` that was killed has left: the earlier folder comes back, or goes."""
+    aside = _aside(final)
+    if final.exists():
+        shutil.rmtree(aside, ignore_errors=True)
+    elif aside.exists():
+        aside.replace(final)
+        sync_folder(final.parent)
+
+
+def _aside(final: Path) -> Path:
+    return final.with_name(f".{final.name}.old")

@@ -1,7 +1,6 @@
 """Taking erased customers out of a snapshot that exists already, and removing a snapshot's files."""
 
 import shutil
-import uuid
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import replace
@@ -9,17 +8,19 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
+from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
 from crm_data import conf
 from crm_data.models import Erasure, Snapshot
 from crm_data.selectors import snapshot_folder
+from crm_data.services.building import held, working_folder
 from crm_data.services.shards import link
 from crm_data.services.snapshots import STATE
 from crm_data.suppression import Suppressed
 from handoff.dataset import Dataset, Manifest, shard_name, shard_of, write_manifest
-from handoff.files import publish_folder
+from handoff.files import publish_folder, recover_folder
 
 TABLES = ("customers", "labels")
 
@@ -34,35 +35,44 @@ def snapshots_to_clean(tenant: str) -> list[Snapshot]:
 def clean_snapshot(snapshot: Snapshot, suppressed: Suppressed) -> int:
     """Take every erased customer out of the snapshot's files; return how many there were.
 
-    The new folder takes the old one's place in one step, with a manifest of its own. The caller sees to it
-    that nothing reads the folder. Raises SnapshotRemoved, HandoffError for a folder that is no dataset.
+    The new folder takes the old one's place in one step, with a manifest of its own; what a process that was
+    killed half-way left of either is put right first. The caller sees to it that nothing reads or cleans the
+    folder meanwhile. Raises SnapshotRemoved, HandoffError for a folder that is no dataset.
     """
-    dataset = Dataset.open(snapshot_folder(snapshot))
+    folder = snapshot_folder(snapshot)
+    recover_folder(folder)
+    dataset = Dataset.open(folder)
+    manifest, before = dataset.manifest, _left_out_before(snapshot, dataset.manifest)
     erased = suppressed.erased_among(_customers(dataset))
-    mine = Snapshot.objects.filter(pk=snapshot.pk)
-    if not erased:
-        mine.update(erasures=suppressed.erasures)
-        return 0
-    working = dataset.folder.with_name(f".building-{uuid.uuid4().hex}")
-    try:
-        manifest = _rewritten(dataset, working, sorted(erased))
-        publish_folder(working, dataset.folder)
-    finally:
-        shutil.rmtree(working, ignore_errors=True)
-    mine.update(
+    if erased:
+        working = working_folder(folder.parent)
+        with held(working):
+            manifest = _rewritten(dataset, working, sorted(erased))
+            publish_folder(working, folder)
+    Snapshot.objects.filter(pk=snapshot.pk).update(
         sha256=manifest.sha256,
         events=manifest.events,
         customers=manifest.customers,
         erasures=suppressed.erasures,
-        erased=F("erased") + len(erased),
+        erased=F("erased") + before + len(erased),
     )
-    return len(erased)
+    return before + len(erased)
 
 
 def remove_files(snapshot: Snapshot) -> None:
     """Delete a snapshot's folder for good; the row stays and says when."""
-    Snapshot.objects.filter(pk=snapshot.pk).update(removed_at=timezone.now())
-    shutil.rmtree(conf.root() / snapshot.folder, ignore_errors=True)
+    folder = conf.root() / snapshot.folder
+    recover_folder(folder)
+    with transaction.atomic():  # killed half-way, the row still says that there is something to delete
+        Snapshot.objects.filter(pk=snapshot.pk).update(removed_at=timezone.now())
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _left_out_before(snapshot: Snapshot, manifest: Manifest) -> int:
+    """Return how many customers a cleaning took out that was killed before it could say so in the row."""
+    if manifest.sha256 == snapshot.sha256:
+        return 0
+    return max(1, snapshot.customers - manifest.customers)
 
 
 def _customers(dataset: Dataset) -> set[str]:

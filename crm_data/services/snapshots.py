@@ -5,7 +5,6 @@ import errno
 import importlib.metadata
 import logging
 import shutil
-import time
 import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -17,7 +16,7 @@ from typing import Any
 import polars as pl
 from django.conf import settings
 from django.core.exceptions import FieldError
-from django.db import DatabaseError
+from django.db import DatabaseError, transaction
 from django.db.models import ProtectedError, RestrictedError
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -29,6 +28,7 @@ from crm_data.models import Snapshot
 from crm_data.paths import BadPath
 from crm_data.selectors import get_source, snapshot_folder
 from crm_data.services import changes, shards, tables
+from crm_data.services.building import held, remove_leftovers, working_folder
 from crm_data.services.sieve import Sieve
 from crm_data.source import Source
 from crm_data.suppression import Suppressed
@@ -63,9 +63,9 @@ def build_snapshot(tenant: str = "", *, full: bool = False, on_progress: Progres
     Raises SnapshotError.
     """
     home = conf.root() / "snapshots"
-    working = home / f".building-{uuid.uuid4().hex}"
-    with _explained(working):
-        working.mkdir(parents=True)
+    working = working_folder(home)
+    with _explained(working), held(working):
+        working.mkdir()
         source = get_source()
         with source.scope(tenant):
             suppressed = Suppressed(tenant)
@@ -84,10 +84,11 @@ def prune_snapshots(tenant: str = "") -> int:
     for snapshot in Snapshot.objects.filter(tenant=tenant).order_by("-id")[KEPT:]:
         folder = conf.root() / snapshot.folder
         try:
-            snapshot.delete()
+            with transaction.atomic():  # the row goes last: a folder without one would stay for ever
+                snapshot.delete()
+                shutil.rmtree(folder, ignore_errors=True)
         except (ProtectedError, RestrictedError):
             continue
-        shutil.rmtree(folder, ignore_errors=True)
         gone += 1
     return gone
 
@@ -241,8 +242,7 @@ def _explained(working: Path) -> Iterator[None]:
     except (OSError, pl.exceptions.PolarsError) as error:
         raise SnapshotError(_disk_message(working, error)) from error
     finally:
-        shutil.rmtree(working, ignore_errors=True)
-        _sweep(working.parent)
+        remove_leftovers(working.parent)
 
 
 def _as_stored(moment: dt.datetime) -> dt.datetime:
@@ -260,16 +260,6 @@ def _disk_message(working: Path, error: Exception) -> str:
         "The files of the snapshot could not be written below %(folder)s: %(error)s. Check that the folder "
         "exists and that this process may write to it."
     ) % {"folder": place, "error": error}
-
-
-def _sweep(home: Path) -> None:
-    """Remove what builds that were killed have left."""
-    for leftover in home.glob(".building-*"):
-        try:
-            if time.time() - leftover.stat().st_mtime > 86_400:
-                shutil.rmtree(leftover, ignore_errors=True)
-        except FileNotFoundError:
-            continue
 
 
 def _code_version() -> str:

@@ -27,6 +27,7 @@ from crm_agents.services.privacy.files import clean_files
 from crm_agents.services.privacy.rows import feedback_on, items_about, of_tenant, scores_of
 from crm_agents.services.privacy.tainted import tainted_versions
 from crm_agents.services.privacy.texts import ERASED, Scrubber, forget_answers, scrub_rows
+from crm_agents.services.watching.alone import alone
 from crm_data import conf
 from crm_data.digests import ErasureKeyMissing
 from crm_data.models import Customer, Erasure, Snapshot
@@ -193,19 +194,24 @@ def _clean(tenant: str, scrubber: Scrubber, report: ErasureReport) -> None:
 
 
 def _clean_snapshots(suppressed: Suppressed, report: ErasureReport) -> list[Snapshot]:
-    """Clean the snapshots that nothing uses; return those that are left."""
-    in_use = busy_snapshots(suppressed.tenant)
-    for snapshot in snapshots_to_clean(suppressed.tenant):
-        if snapshot.pk in in_use:
-            continue
-        try:
-            if clean_snapshot(snapshot, suppressed):
-                report.snapshots.append(snapshot.folder)
-        except HandoffError:
-            logger.warning("Snapshot %s cannot be read, so nothing was taken out of it.", snapshot.folder)
-            if not (conf.root() / snapshot.folder).exists():
-                Snapshot.objects.filter(pk=snapshot.pk).update(erasures=suppressed.erasures)
+    """Clean the snapshots that nothing uses; return those that are left. One process at a time does it."""
+    with alone(conf.root() / "erasing") as first:
+        if first:
+            in_use = busy_snapshots(suppressed.tenant)
+            for snapshot in snapshots_to_clean(suppressed.tenant):
+                if snapshot.pk not in in_use:
+                    _clean_snapshot(snapshot, suppressed, report)
     return snapshots_to_clean(suppressed.tenant)
+
+
+def _clean_snapshot(snapshot: Snapshot, suppressed: Suppressed, report: ErasureReport) -> None:
+    try:
+        if clean_snapshot(snapshot, suppressed):
+            report.snapshots.append(snapshot.folder)
+    except HandoffError:
+        logger.warning("Snapshot %s cannot be read, so nothing was taken out of it.", snapshot.folder)
+        if not (conf.root() / snapshot.folder).exists():
+            Snapshot.objects.filter(pk=snapshot.pk).update(erasures=suppressed.erasures)
 
 
 def _overlapping(erasure: Erasure, active: list[Any]) -> bool:

@@ -20,6 +20,7 @@ from crm_data.suppression import Suppressed
 from handoff.files import write_bytes
 
 TEXT_FILES = (".log", ".json", ".jsonl", ".txt", ".csv")
+ERASING = ".erasing"  # ends the name of a file that is being written without the erased
 UNTOUCHED = "config.json"  # settings only
 
 
@@ -36,7 +37,9 @@ def clean_files(suppressed: Suppressed, scrubber: Scrubber, *, busy: set[str]) -
     cleaned = Cleaned()
     for path in _files(suppressed.tenant, busy):
         name = path.relative_to(root()).as_posix()
-        if path.suffix == ".parquet":
+        if _is_half(path):
+            path.unlink(missing_ok=True)
+        elif path.suffix == ".parquet":
             rows = _without_erased(path, suppressed)
             if rows:
                 cleaned.rows[name] = rows
@@ -76,6 +79,11 @@ def _folders(tenant: str) -> Iterator[Path]:
         yield from sorted(path for path in records.glob("*") if path.is_dir())
 
 
+def _is_half(path: Path) -> bool:
+    """Whether a process was killed while it wrote the file, see `handoff.files.write_bytes` and below."""
+    return path.name.startswith(".") and (path.suffix[1:].isdigit() or path.suffix == ERASING)
+
+
 def _names_customers(path: Path) -> bool:
     try:
         return pl.read_parquet_schema(path).get("customer") == pl.String
@@ -92,7 +100,7 @@ def _without_erased(path: Path, suppressed: Suppressed) -> int:
         return 0
     frame = pl.read_parquet(path)
     kept = frame.filter(~pl.col("customer").is_in(sorted(erased)) | pl.col("customer").is_null())
-    temporary = path.with_name(f".{path.name}.erasing")
+    temporary = path.with_name(f".{path.name}{ERASING}")
     try:
         kept.write_parquet(temporary, compression="zstd")
         temporary.replace(path)
