@@ -25,6 +25,11 @@ def agent_artifacts(agent: Agent) -> Path:
     return artifact_root() / (f"{agent.name}.{agent.pk}" if agent.tenant else agent.name)
 
 
+def staging_folder(run: TrainingRun) -> Path:
+    """Return the folder in which a run's artifact is checked before it becomes a version's."""
+    return agent_artifacts(run.agent) / f".staged-{run.pk}"
+
+
 def artifact_folder(version: ModelVersion) -> Path:
     return artifact_root() / version.artifact
 

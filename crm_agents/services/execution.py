@@ -11,7 +11,7 @@ from uuid import UUID
 from django.db import close_old_connections
 
 from crm_agents.exits import killed_by
-from crm_agents.folders import PREDICTIONS, artifact_root, run_folder
+from crm_agents.folders import PREDICTIONS, artifact_root, run_folder, staging_folder
 from crm_agents.jsonable import storable
 from crm_agents.models import Purpose, RunStatus, Sweep, TrainingRun
 from crm_agents.services.keeping import Keeper
@@ -44,6 +44,7 @@ COMMAND_OF: dict[str, str] = {
     Purpose.INSPECT: "inspect",
 }
 LOG = "trainer.log"
+RESUMED = ("checkpoints", "artifact", ".artifact")  # folders that only resuming a run would need
 
 
 def execute_run(run_id: UUID | str) -> None:
@@ -66,11 +67,14 @@ def tidy_run_folder(run: TrainingRun) -> None:
     run.refresh_from_db(fields=["status"])
     if run.is_active:
         return
+    shutil.rmtree(staging_folder(run), ignore_errors=True)
     if run.purpose == Purpose.TRIAL:
         shutil.rmtree(run_folder(run), ignore_errors=True)
     else:
-        for leftover in ("checkpoints", "artifact"):
+        for leftover in RESUMED:
             shutil.rmtree(run_folder(run) / leftover, ignore_errors=True)
+        for half in run_folder(run).glob(".*.[0-9]*"):  # a file that a process was killed in the middle of
+            half.unlink(missing_ok=True)
         (run_folder(run) / PREDICTIONS).unlink(missing_ok=True)  # the version has it and can forget customers
 
 

@@ -7,10 +7,13 @@ from uuid import UUID
 
 from django.utils import timezone
 
+from crm_agents.folders import PREDICTIONS, artifact_root
 from crm_agents.models import ACTIVE_STATES, Agent, Kept, ModelVersion, ScoringRun, TrainingRun
+from crm_agents.services.execution import RESUMED, tidy_run_folder
 from crm_agents.services.privacy.erasing import busy_snapshots, finish_erasures
 from crm_data.conf import root, setting
 from crm_data.models import Snapshot
+from crm_data.services.building import remove_leftovers
 from crm_data.services.forgetting import remove_files
 
 
@@ -26,6 +29,8 @@ class Tidied:
 def tidy() -> Tidied:
     """Complete erasures, and remove snapshots and run folders that are too many or too old."""
     erasures = finish_erasures()
+    remove_leftovers(root() / "snapshots")
+    _tidy_ended_runs()
     tenants = list(Snapshot.objects.order_by().values_list("tenant", flat=True).distinct())
     snapshots = sum(remove_old_snapshots(tenant) for tenant in tenants)
     return Tidied(erasures, snapshots, remove_old_run_folders())
@@ -80,6 +85,16 @@ def remove_old_run_folders() -> int:
         shutil.rmtree(present[name], ignore_errors=True)
         gone += 1
     return gone
+
+
+def _tidy_ended_runs() -> None:
+    """Do what a worker that was killed right after the end of its run did not come to."""
+    left = {folder.parent.name for name in RESUMED for folder in (root() / "runs").glob(f"*/{name}")}
+    left |= {path.name.removeprefix(".staged-") for path in artifact_root().glob("*/.staged-*")}
+    left |= {path.parent.name for path in (root() / "runs").glob(f"*/{PREDICTIONS}")}
+    keys = [name for name in left if _is_id(name)]
+    for run in TrainingRun.objects.select_related("agent").filter(pk__in=keys):
+        tidy_run_folder(run)
 
 
 def _snapshots_of(versions: set[int]) -> list[int]:

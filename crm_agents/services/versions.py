@@ -7,7 +7,7 @@ from typing import Any
 from django.db import transaction
 from django.db.models import Max
 
-from crm_agents.folders import PREDICTIONS, agent_artifacts, artifact_root, records_folder
+from crm_agents.folders import PREDICTIONS, agent_artifacts, artifact_root, records_folder, staging_folder
 from crm_agents.jsonable import storable
 from crm_agents.models import Agent, ModelVersion, RunStatus, TrainingRun
 from crm_agents.models.agent import Verdict
@@ -60,7 +60,7 @@ def _score(agent: Agent, version: ModelVersion, run: TrainingRun) -> None:
 
 def _stage(run: TrainingRun, artifact: Path) -> Path:
     """Copy the artifact next to its final place and check the copy."""
-    staged = agent_artifacts(run.agent) / f".staged-{run.pk}"
+    staged = staging_folder(run)
     shutil.rmtree(staged, ignore_errors=True)
     check_artifact(artifact, root=artifact.parent)
     shutil.copytree(artifact, staged)
