@@ -1,6 +1,6 @@
 """Fills the queue of a label set and keeps it in order. Worker's work: it loads scikit-learn."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import timedelta
 from typing import Any
@@ -32,11 +32,18 @@ class Filled:
     population: int
 
 
-def fill_queue(label_set: LabelSet, *, size: int, seed: int | None = None) -> Filled:
+def fill_queue(
+    label_set: LabelSet,
+    *,
+    size: int,
+    seed: int | None = None,
+    on_stored: Callable[[Filled], bool] | None = None,
+) -> Filled:
     """Add up to `size` items to the queue, without repeating any, and put it in order.
 
     The random share is drawn from all subjects, queued before or not: one that is in the queue already
     becomes a drawn one, so that the share stays a fair sample of the whole however often it is filled.
+    `on_stored` is called in the transaction that stores the items, and may refuse it.
     """
     population = candidates(label_set)
     known = _known(label_set)
@@ -46,12 +53,15 @@ def fill_queue(label_set: LabelSet, *, size: int, seed: int | None = None) -> Fi
     fresh = np.asarray([not _is_known(label_set, each, known) for each in population], dtype=bool)
     repeated = [known[_name(label_set, population[at])][0] for at in np.flatnonzero(drawn & ~fresh)]
     chosen = _chosen(population, fresh, drawn, size, seed)
+    filled = Filled(len(chosen), int(drawn.sum()), len(population))
     with transaction.atomic():
+        if on_stored is not None and not on_stored(filled):
+            return filled
         LabelItem.objects.filter(pk__in=repeated).update(drawn=True)
         items = [_item(label_set, population[at], bool(drawn[at])) for at in chosen]
         LabelItem.objects.bulk_create(items, batch_size=BATCH, ignore_conflicts=True)
     reorder(label_set, seed=seed)
-    return Filled(len(chosen), int(drawn.sum()), len(population))
+    return filled
 
 
 def reorder(label_set: LabelSet, *, seed: int = 0) -> int:

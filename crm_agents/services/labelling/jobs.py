@@ -29,6 +29,7 @@ FILL = "crm_agents.tasks.fill_label_set"
 SEARCH = "crm_agents.tasks.search_label_errors"
 ORDER = "crm_agents.tasks.order_label_set"
 FIELDS = {FILL: "filling", SEARCH: "search"}
+STORED = "stored"  # in the facts of a filling whose items are there and not yet in order
 LOST_AFTER = timedelta(minutes=10)  # no filling or search takes that long; its worker has died
 
 
@@ -83,11 +84,27 @@ def order_label_set(label_set_id: int) -> None:
         reorder(label_set)
 
 
-def _fill(label_set: LabelSet) -> dict[str, Any]:
-    from crm_agents.services.labelling.filling import fill_queue  # loads scikit-learn
+def _fill(label_set: LabelSet) -> dict[str, Any] | None:
+    """Fill the queue and return what was done; None where another worker has done it meanwhile."""
+    from crm_agents.services.labelling.filling import Filled, fill_queue, reorder  # loads scikit-learn
 
     size = int(label_set.filling["size"])
-    return {"size": size, **asdict(fill_queue(label_set, size=size))}
+
+    def note(filled: Filled) -> bool:
+        """Store with the items that they are there: who takes over from a dead worker adds no more."""
+        row = LabelSet.objects.select_for_update().get(pk=label_set.pk)
+        if row.filling.get("state") not in WAITING or STORED in row.filling:
+            return False
+        label_set.filling = {**row.filling, STORED: asdict(filled)}
+        LabelSet.objects.filter(pk=label_set.pk).update(filling=label_set.filling)
+        return True
+
+    if STORED in label_set.filling:
+        reorder(label_set)
+    else:
+        fill_queue(label_set, size=size, on_stored=note)
+    stored = label_set.filling.get(STORED)
+    return None if stored is None else {"size": size, **stored}
 
 
 def _search(label_set: LabelSet) -> dict[str, Any]:
@@ -118,16 +135,17 @@ def _asked(facts: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in facts.items() if name not in ("state", "at")}
 
 
-def _work(label_set_id: int, task: str, do: Callable[[LabelSet], dict[str, Any]]) -> None:
+def _work(label_set_id: int, task: str, do: Callable[[LabelSet], dict[str, Any] | None]) -> None:
     label_set = LabelSet.objects.select_related("agent__live_scoring").filter(pk=label_set_id).first()
-    if label_set is None:
-        return  # deleted since
+    if label_set is None or getattr(label_set, FIELDS[task]).get("state") not in WAITING:
+        return  # deleted since, or done: what seems lost is asked for again, and may only have waited
     try:
         done = do(label_set)
     except Exception as error:
         _note(label_set, task, {"state": "failed", "error": str(error)[:500]})
         raise
-    _note(label_set, task, {**done, "state": "done"})
+    if done is not None:
+        _note(label_set, task, {**done, "state": "done"})
 
 
 def _note(label_set: LabelSet, task: str, state: dict[str, Any]) -> None:

@@ -199,7 +199,7 @@ def test_the_task_leaves_its_facts_in_the_row(monkeypatch: pytest.MonkeyPatch) -
 
 def test_a_failure_is_kept_and_raised(monkeypatch: pytest.MonkeyPatch) -> None:
     label_set = label_set_of(())
-    label_set.filling = {"size": 3}
+    label_set.filling = {"size": 3, "state": "queued"}
     label_set.save()
     monkeypatch.setattr("crm_agents.services.labelling.filling.candidates", lambda _set: 1 / 0)
 
