@@ -4,6 +4,7 @@ One at a time, by the lock on the sweep's row; and all that is known stands in t
 was lost with its worker is taken by the next one.
 """
 
+import logging
 import shutil
 from datetime import timedelta
 from typing import Any
@@ -22,16 +23,23 @@ from crm_agents.services.tuning.sweeps import STOPPED_WITH_SWEEP
 from crm_agents.services.waking import wake
 from handoff.errors import HandoffError
 
+logger = logging.getLogger(__name__)
+
 FUTILE = 3  # trials that failed, and none that succeeded, end a sweep
 
 
 def advance(pk: UUID | str) -> None:
     """Start the trials that are due, or end the sweep; nothing where it does not go on."""
-    shares = _importance(pk)
+    while not _advance(pk, _importance(pk)):
+        pass  # its last trial has ended meanwhile
+
+
+def _advance(pk: UUID | str, shares: dict[str, float] | None) -> bool:
+    """Take one step; False where the sweep is to end and `shares` were not weighed for it."""
     with transaction.atomic():
         sweep = Sweep.objects.select_for_update().filter(pk=pk, status=SweepStatus.RUNNING).first()
         if sweep is None:
-            return
+            return True
         trials = trials_of(sweep)
         started = _revive(trials)
         failure = _failure(trials)
@@ -42,24 +50,33 @@ def advance(pk: UUID | str) -> None:
             except (HandoffError, LookupError) as error:  # the agent's settings or recipe, since the start
                 failure = str(error)
         if _has_ended(sweep, trials, failure):
-            _end(sweep, trials, failure, shares)
+            if shares is None and failure is None:
+                return False
+            _end(sweep, trials, failure, shares or {})
         wake(started)
+        return True
 
 
 def advance_all() -> None:
     """Look after every sweep that goes on: a worker may have died between a trial's end and the next one."""
     for pk in Sweep.objects.filter(status=SweepStatus.RUNNING).values_list("pk", flat=True):
-        advance(pk)
+        try:
+            advance(pk)
+        except Exception:  # one sweep's troubles are not the others'
+            logger.exception("Sweep %s cannot go on; trying again.", pk)
 
 
-def _importance(pk: UUID | str) -> dict[str, float]:
-    """Return what mattered in a sweep that is about to end: of many trials it takes seconds, so no lock."""
+def _importance(pk: UUID | str) -> dict[str, float] | None:
+    """Return what mattered in a sweep that is about to end, None for any other.
+
+    Of many trials it takes seconds, so no lock is held.
+    """
     sweep = Sweep.objects.filter(pk=pk, status=SweepStatus.RUNNING).first()
     if sweep is None:
-        return {}
+        return None
     trials = trials_of(sweep)
     if not _has_ended(sweep, trials, _failure(trials)):
-        return {}
+        return None
     from crm_agents.services.tuning.study import importance  # Optuna: not for workers that never tune
 
     return importance(sweep, trials)
