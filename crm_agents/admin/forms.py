@@ -9,6 +9,7 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from crm_agents.models import Agent, ModelVersion
 from crm_agents.services.defaults import suggestions
@@ -103,7 +104,7 @@ WORDS = {
         [("none", _("count as they are")), ("balanced", _("count for more"))],
     ),
     "precision": Words(
-        _("Precision"),
+        pgettext_lazy("of numbers", "Precision"),
         _("Of the arithmetic; 16 bits are faster on a graphics card."),
         [("auto", _("best there is")), ("fp32", _("32 bits")), ("bf16", _("16 bits (bf16)"))],
     ),

@@ -10,10 +10,12 @@ from crm_agents.plots.figure import Plot, axis, line, render, x_scale, y_scale
 from crm_agents.plots.scale import number, spread
 from crm_agents.services.labelling.progress import STEP, Honest, VersionGain
 
+LEAST_POINTS = 2  # one is no course, and is told in words
+
 
 def honest_plot(estimates: Sequence[Honest]) -> SafeString | str:
-    """Plot accuracy and log loss of the queued probabilities for each hundred labels."""
-    if not estimates:
+    """Plot accuracy and log loss of the queued probabilities for each hundred labels; "" before there are two."""
+    if len(estimates) < LEAST_POINTS:
         return ""
     x = x_scale(*spread([0.0, *(float(each.labels) for each in estimates)]))
     y = y_scale(0, 1)
@@ -24,7 +26,7 @@ def honest_plot(estimates: Sequence[Honest]) -> SafeString | str:
         title=_("How right the model was before people answered"),
         description=_("On items drawn at random, for each %(step)s labels. A log loss above 1 is drawn at 1.")
         % {"step": STEP},
-        heads=(_("Labels"), _("Drawn"), _("Accuracy"), _("95 % from"), _("to"), _("Log loss")),
+        heads=(_("Labels"), _("Drawn"), _("Accuracy"), _("From (95 %)"), _("to"), _("Log loss")),
         rows=[
             (
                 str(each.labels),
@@ -47,8 +49,8 @@ def honest_plot(estimates: Sequence[Honest]) -> SafeString | str:
 
 
 def gain_plot(metric: str, versions: Sequence[VersionGain]) -> SafeString | str:
-    """Plot the gate's metric of each version against the number of labels that it learnt from."""
-    if not versions:
+    """Plot the gate's metric of each version by the labels that it learnt from; "" while all learnt from as many."""
+    if len({each.labels for each in versions}) < LEAST_POINTS:
         return ""
     label = metric_label(metric)
     points = [(float(each.labels), each.value) for each in versions]
