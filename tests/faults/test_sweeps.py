@@ -44,7 +44,7 @@ def steps(trial: TrainingRun) -> int:
 def at_work(sweep: Sweep, number: int) -> TrainingRun | None:
     """Return trial `number` once it is in the middle of its epochs."""
     trial = sweep.trials.filter(trial=number, status=RunStatus.TRAINING).first()
-    return trial if trial and 2 <= steps(trial) < 6 else None
+    return trial if trial and 2 <= steps(trial) < 8 else None
 
 
 def trainer_of(trial: TrainingRun) -> int:
@@ -54,18 +54,17 @@ def trainer_of(trial: TrainingRun) -> int:
 def test_a_sweep_whose_worker_and_trainer_were_killed_ends_as_an_undisturbed_one(
     agent: Agent, stub: Stub, tmp_path: Path
 ) -> None:
-    stub(epochs=6, seconds=0.3)
+    stub(epochs=10, seconds=0.3)
     disturbed = begin(agent)
     with WorkerProcess(tmp_path) as worker:
-        wait_for(lambda: at_work(disturbed, 1), about=worker.log)
+        wait_for(lambda: at_work(disturbed, 1), seconds=90, about=worker.log)
         worker.kill()
     with WorkerProcess(tmp_path) as worker:
-        wait_for(lambda: at_work(disturbed, 2), about=worker.log)
+        wait_for(lambda: at_work(disturbed, 2), seconds=90, about=worker.log)
         os.kill(trainer_of(disturbed.trials.get(trial=2)), signal.SIGKILL)
-        wait_for(lambda: is_over(disturbed), about=worker.log)
-        stub(epochs=6)
+        wait_for(lambda: is_over(disturbed), seconds=90, about=worker.log)
         undisturbed = begin(agent)
-        wait_for(lambda: is_over(undisturbed), about=worker.log)
+        wait_for(lambda: is_over(undisturbed), seconds=90, about=worker.log)
 
     assert (disturbed.status, disturbed.error) == (SweepStatus.SUCCEEDED, "")
     assert [trial.attempts for trial in trials_of(disturbed)] == [1, 2, 2, 1]
@@ -78,12 +77,12 @@ def test_a_sweep_is_stopped_within_seconds_and_resumed(agent: Agent, stub: Stub,
     stub(epochs=12, seconds=0.3)
     sweep = begin(agent)
     with WorkerProcess(tmp_path) as worker:
-        wait_for(lambda: at_work(sweep, 1), about=worker.log)
+        wait_for(lambda: at_work(sweep, 1), seconds=90, about=worker.log)
         stop_sweep(sweep)
         wait_for(lambda: sweep.trials.get(trial=1).status == RunStatus.CANCELLED, seconds=15)
         assert (sweep.status, sweep.trials.count()) == (SweepStatus.STOPPED, 2)
         resume_sweep(sweep)
-        wait_for(lambda: is_over(sweep), about=worker.log)
+        wait_for(lambda: is_over(sweep), seconds=90, about=worker.log)
 
     assert sweep.status == SweepStatus.SUCCEEDED
     assert [trial.trial for trial in trials_of(sweep)] == [0, 1, 2, 3]
