@@ -77,8 +77,7 @@ def test_a_version_goes_into_the_shadow_and_out_of_it(
 
     ended = manager_api.delete(f"{VERSIONS}{second.pk}/shadow/")
     assert (ended.status_code, ended.json()) == (200, {"shadow_version": None})
-    live_churn.refresh_from_db()
-    assert live_churn.shadow_version is None
+    assert Agent.objects.get(pk=live_churn.pk).shadow_version is None
     again = manager_api.delete(f"{VERSIONS}{second.pk}/shadow/")
     assert (again.status_code, again.json()["type"]) == (409, "urn:problem:crm-agents:not-in-the-shadow")
 

@@ -146,8 +146,7 @@ def test_an_alert_is_closed_by_who_may(boss: Client, viewer: Client, alert: Aler
     assert f"{page}/close/" not in viewer.get(f"{page}/change/").content.decode()
     assert viewer.post(f"{page}/close/").status_code == 403
     assert boss.get(f"{page}/close/").status_code == 405
-    alert.refresh_from_db()
-    assert alert.closed_at is None
+    assert Alert.objects.get().closed_at is None
 
     assert boss.post(f"{page}/close/").status_code == 302
     alert.refresh_from_db()
@@ -222,8 +221,7 @@ def test_a_version_goes_into_the_shadow_and_out_of_it(
     assert agent.live_version.number == 1
     assert "There is nothing to compare yet" in boss.get(f"{page}/shadow/").content.decode()
     assert boss.post(f"{page}/shadow/end/").status_code == 302
-    agent.refresh_from_db()
-    assert agent.shadow_version is None
+    assert Agent.objects.get(pk=agent.pk).shadow_version is None
     assert "has no version in the shadow." in boss.post(f"{page}/shadow/end/", follow=True).content.decode()
 
 

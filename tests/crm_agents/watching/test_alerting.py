@@ -30,6 +30,7 @@ def live(agents_root: Path) -> Agent:
 
 
 def change(agent: Agent, **values: Any) -> None:
+    assert agent.live_scoring_id is not None
     ScoringRun.objects.filter(pk=agent.live_scoring_id).update(**values)
 
 

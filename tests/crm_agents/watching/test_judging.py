@@ -2,12 +2,12 @@ import datetime as dt
 from typing import Any
 
 import pytest
+from celery import current_app
 
 from crm_agents import tasks
 from crm_agents.folders import kept_folder
 from crm_agents.models import Agent, ScoringRun
 from crm_agents.services.scoring import start_scoring
-from crm_agents.services.watching import judging
 from crm_agents.services.watching.judging import judge_scoring, scorings_to_judge, send_for_judging
 from crm_data.services.snapshots import build_snapshot
 from tests.crm_agents.watching.support import Stub, go_live, score, sell
@@ -30,7 +30,7 @@ def scoring(live: Agent) -> ScoringRun:
 @pytest.fixture
 def sent(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     calls: list[Any] = []
-    monkeypatch.setattr(judging.current_app, "send_task", lambda name, **values: calls.append((name, values)))
+    monkeypatch.setattr(current_app, "send_task", lambda name, **values: calls.append((name, values)))
     return calls
 
 

@@ -100,9 +100,8 @@ def test_a_shadow_is_compared_with_what_is_live(live: Agent, stub: Stub) -> None
 
 
 def both(rows: list[tuple[object, ...]]) -> pl.DataFrame:
-    schema = {"customer": pl.String, **dict(list(KEPT.items())[1:])}
-    shadow = {f"{name}_shadow": kind for name, kind in list(KEPT.items())[1:]}
-    return pl.DataFrame(rows, schema={**schema, **shadow}, orient="row")
+    shadow = [(f"{name}_shadow", kind) for name, kind in list(KEPT.items())[1:]]
+    return pl.DataFrame(rows, schema=pl.Schema([*KEPT.items(), *shadow]), orient="row")
 
 
 def test_two_sets_of_scores_are_compared_in_figures() -> None:

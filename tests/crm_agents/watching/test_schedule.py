@@ -12,6 +12,7 @@ from crm_agents.folders import kept_folder
 from crm_agents.models import Agent, Alert, AlertKind, AuditEntry, Purpose, RunStatus, ScoringRun, TrainingRun
 from crm_agents.services.execution import execute_run
 from crm_agents.services.watching import keeping_watch
+from crm_agents.services.watching.alerting import check_alerts
 from crm_agents.services.watching.alone import alone
 from crm_agents.services.watching.schedule import change_schedule
 from crm_data.conf import root
@@ -172,7 +173,7 @@ def test_one_agents_trouble_is_not_the_others(
 ) -> None:
     Agent.objects.create(name="churn", train_every_days=1)
     change_schedule(live, {"train_every_days": 1})
-    real = keeping_watch.check_alerts
+    real = check_alerts
 
     def check(agent: Agent, **values: Any) -> Any:
         if agent.name == "churn":
