@@ -34,7 +34,7 @@ class ProgressWriter:
         self._path = folder / "progress.jsonl"
         self._interval = interval
         self._last: Progress | None = None
-        self._phase_started = time.time()
+        self._phase_started, self._first_step = time.time(), 0
         self._end_half_line()
 
     def _end_half_line(self) -> None:
@@ -54,13 +54,19 @@ class ProgressWriter:
     ) -> None:
         now = time.time()
         if self._last is None or self._last.phase != phase:
-            self._phase_started = now
+            self._phase_started, self._first_step = now, step
         elif step < of and not metrics and now - self._last.at < self._interval:
             return
-        eta = (now - self._phase_started) / step * (of - step) if step else None
-        self._last = Progress(phase, step, of, loss, eta, metrics or {}, now)
+        self._last = Progress(phase, step, of, loss, self._eta(step, of, now), metrics or {}, now)
         with self._path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(asdict(self._last)) + "\n")
+
+    def _eta(self, step: int, of: int, now: float) -> float | None:
+        """Seconds to the phase's end by the pace of this process alone; None before it has one."""
+        if 0 < of <= step:
+            return 0.0
+        taken = step - self._first_step  # a resumed run begins far from 0
+        return (now - self._phase_started) / taken * (of - step) if taken > 0 else None
 
 
 class ProgressReader:

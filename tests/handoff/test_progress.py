@@ -104,6 +104,19 @@ def test_the_time_left_is_reckoned_from_the_phase_s_start(tmp_path: Path) -> Non
     assert (second.eta_seconds, second.at) == (16.0, 1_000_004.0)
 
 
+def test_the_time_left_goes_by_the_pace_of_this_attempt_alone(tmp_path: Path) -> None:
+    with time_machine.travel(1_000_000, tick=False) as clock:
+        writer = ProgressWriter(tmp_path)
+        writer.write("training", 77, 100)
+        clock.shift(4)
+        writer.write("training", 79, 100)
+        clock.shift(1)
+        writer.write("training", 100, 100)
+
+    resumed, later, last = ProgressReader(tmp_path).read()
+    assert (resumed.eta_seconds, later.eta_seconds, last.eta_seconds) == (None, 42.0, 0.0)
+
+
 @pytest.mark.parametrize(
     "outcome",
     [
