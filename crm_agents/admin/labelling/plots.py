@@ -14,7 +14,7 @@ LEAST_POINTS = 2  # one is no course, and is told in words
 
 
 def honest_plot(estimates: Sequence[Honest]) -> SafeString | str:
-    """Plot accuracy and log loss of the queued probabilities for each hundred labels; "" before there are two."""
+    """Plot accuracy and log loss of the queued probabilities for each hundred labels; "" for only one."""
     if len(estimates) < LEAST_POINTS:
         return ""
     x = x_scale(*spread([0.0, *(float(each.labels) for each in estimates)]))
@@ -49,7 +49,7 @@ def honest_plot(estimates: Sequence[Honest]) -> SafeString | str:
 
 
 def gain_plot(metric: str, versions: Sequence[VersionGain]) -> SafeString | str:
-    """Plot the gate's metric of each version by the labels that it learnt from; "" while all learnt from as many."""
+    """Plot the gate's metric of each version by the labels it learnt from; "" where all had as many."""
     if len({each.labels for each in versions}) < LEAST_POINTS:
         return ""
     label = metric_label(metric)
