@@ -8,7 +8,7 @@ from django.test import Client
 from django.utils import timezone
 from pytest_django.fixtures import DjangoAssertNumQueries
 
-from crm_agents.models import Agent, AuditEntry, ModelVersion, RunStatus, TrainingRun
+from crm_agents.models import Agent, AuditEntry, ModelVersion, Purpose, RunStatus, TrainingRun
 from tests.crm_agents_admin.support import inline_parts, text_of
 
 LIST = "/admin/crm_agents/trainingrun/"
@@ -53,6 +53,18 @@ class TestList:
 
 
 class TestPage:
+    def test_an_ended_check_has_no_empty_places_for_losses(self, viewer: Client, agent: Agent) -> None:
+        run = TrainingRun.objects.create(
+            agent=agent,
+            purpose=Purpose.INSPECT,
+            status=RunStatus.SUCCEEDED,
+            progress={"phase": "preparing", "step": 4, "of": 4},
+        )
+        text = text_of(viewer.get(page(run)))
+
+        assert "4 of 4" in text
+        assert not [word for word in ("Loss", "Last measured", "crm-sparkline") if word in text]
+
     def test_a_run_at_work_shows_how_far_it_is(self, viewer: Client, run: TrainingRun) -> None:
         answer = viewer.get(page(run))
         text = text_of(answer)
