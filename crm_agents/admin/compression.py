@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from crm_agents.admin.base import AgentsAdmin, require
+from crm_agents.admin.forms import Setting
 from crm_agents.admin.tools import Link
 from crm_agents.folders import artifact_folder
 from crm_agents.models import ModelVersion
@@ -60,16 +61,20 @@ class CompressForm(forms.Form):
         cleaned: dict[str, Any] = super().clean() or self.cleaned_data
         for name in ("prune_channels", "prune_heads", "prune_layers", "epochs"):
             value = cleaned.get(name)
-            if value is not None and not LIMITS[name].allows(value):
-                text = _("%(field)s is %(value)s; it must be %(limit)s.")
-                label = self.fields[name].label
-                self.add_error(name, text % {"field": label, "value": value, "limit": LIMITS[name]})
+            if value is not None:
+                self._check(name, value)
         cuts = [cleaned.get(name) for name in ("prune_channels", "prune_heads", "prune_layers")]
         if not self.errors and not any(cuts) and cleaned["export"] == "fp32":
             raise forms.ValidationError(
                 _("Nothing would become smaller: remove something, or store fewer bits.")
             )
         return cleaned
+
+    def _check(self, name: str, value: float) -> None:
+        try:
+            Setting(str(self.fields[name].label), "").check(value, LIMITS[name])
+        except forms.ValidationError as error:
+            self.add_error(name, error)
 
 
 class CompressionTool:

@@ -21,7 +21,7 @@ class LabelSet(models.Model):
     agent = models.ForeignKey(Agent, models.CASCADE, related_name="label_sets", verbose_name=_("agent"))
     name = models.CharField(_("name"), max_length=100)
     subject = models.CharField(_("subject"), max_length=16, choices=Subject.choices)
-    question = models.CharField(_("question"), max_length=300)
+    question = models.CharField(pgettext_lazy("of a label set", "question"), max_length=300)
     # [{"value": "left", "text": "Has left", "key": "1"}, …]: stored word, words for people, key to press
     choices = models.JSONField(_("answers"), default=list)
     random_share = models.FloatField(

@@ -16,7 +16,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 from django.urls import reverse
-from django.utils.translation import override
+from django.utils.translation import gettext, ngettext, npgettext, override, pgettext
 
 from crm_data.models import Customer, Interaction, Product
 from tests.published import Answer, publish
@@ -92,6 +92,20 @@ def test_placeholders_are_those_of_the_english_text(entries: polib.POFile) -> No
         if placeholders(text) != placeholders(entry.msgid_plural or entry.msgid)
     ]
     assert different == []
+
+
+def test_no_other_app_says_a_text_in_its_own_way(entries: polib.POFile) -> None:
+    """All apps share one catalogue, where the first of INSTALLED_APPS wins: a context parts two meanings."""
+    with override("zh-hans"):
+        shown = {key(entry): _shown(entry) for entry in entries}
+    assert shown == {key(entry): translations(entry)[0] for entry in entries}
+
+
+def _shown(entry: polib.POEntry) -> str:
+    if entry.msgid_plural:
+        counted = entry.msgid, entry.msgid_plural, 2
+        return npgettext(entry.msgctxt, *counted) if entry.msgctxt else ngettext(*counted)
+    return pgettext(entry.msgctxt, entry.msgid) if entry.msgctxt else gettext(entry.msgid)
 
 
 def test_a_catalogue_is_compiled_as_it_stands(room: str, entries: polib.POFile) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 from django import forms
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from crm_agents.models import Agent, LabelSet, Subject
 from crm_agents.services.labelling.jobs import LARGEST_FILLING
@@ -21,7 +21,7 @@ from crm_agents.services.labelling.sets import (
 class LabelSetForm(forms.Form):
     """A new label set; `create` makes it, or puts what is wrong at its field."""
 
-    name = forms.CharField(label=gettext_lazy("Name"), max_length=100)
+    name = forms.CharField(label=pgettext_lazy("of a label set", "Name"), max_length=100)
     subject = forms.ChoiceField(
         label=gettext_lazy("What is labelled"),
         choices=Subject.choices,
