@@ -4,6 +4,7 @@ Keeps the contract (files, exit statuses, SIGTERM, resume) in a fraction of a se
 variable CRM_STUB holds a JSON object that changes it:
 
 seconds     how long each step of training takes           epochs        how many steps
+evaluating  how long it takes after the last step          weight_bytes  size of the artifact's weights
 values      metrics of a trial's epochs, by learning rate: {"0.01": [0.1, 0.2, 0.3]}
 model       a metric's value of the model on the test window
 outcome     "not_enough_data" or "failed"                   exit          exit status without an outcome
@@ -79,6 +80,7 @@ def train(command: str, folder: Path, options: dict[str, Any]) -> int:
     epochs = options.get("epochs", 3)
     values = trial_values(config, epochs, options) if command == "try" else []
     take_steps(folder, epochs, options.get("seconds", 0.0), values)
+    time.sleep(options.get("evaluating", 0.0))
     ENDINGS[command](folder, config, options)
     Outcome("succeeded").write(folder)
     return 0
@@ -120,7 +122,10 @@ def finish(folder: Path, config: TrainingConfig, options: dict[str, Any]) -> Non
         (folder / "predictions.parquet").write_text(options["predictions"])
     staged = folder / ".artifact"
     staged.mkdir(exist_ok=True)
-    (staged / "weights.safetensors").write_bytes(b"weights" * 100)
+    weights = staged / "weights.safetensors"
+    weights.write_bytes(b"weights" * 100)
+    if "weight_bytes" in options:
+        os.truncate(weights, options["weight_bytes"])
     write_json(staged / "model_card.json", {"agent": config.agent})
     counted = Counted(BINS, list(TESTED))
     Reference("2026-01-01T00:00:00+00:00", sum(TESTED), {"orders": counted}, counted).write(staged)

@@ -1,6 +1,7 @@
 """Opted-out and erased customers: left out of snapshots, taken out of old ones, kept from coming back."""
 
 import datetime as dt
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.test import Client
 
 from crm_data import labels
+from crm_data.conf import root
 from crm_data.importing.errors import ImportRefused
 from crm_data.importing.running import import_transactions
 from crm_data.models import Customer, Erasure, Interaction, OptOut, Snapshot
@@ -155,6 +157,71 @@ def test_an_existing_snapshot_is_cleaned_as_if_the_customer_had_never_been_there
     assert not fresh.incremental
     assert fresh.sha256 == snapshot.sha256
     assert snapshots_to_clean("") == [other]
+
+
+@pytest.mark.parametrize(
+    "place", ["the new folder", "the first rename", "the second rename", "the old folder"]
+)
+def test_a_cleaning_that_is_killed_is_finished_by_the_next(
+    shop: None, said: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    snapshot, whole = build_snapshot(), build_snapshot()
+    note_erasure("", "C2")
+    clean_snapshot(whole, Suppressed())
+    steps = {"the first rename": 1, "the second rename": 2}
+    renames = [steps.get(place, -1)]
+    replace, rmtree = Path.replace, shutil.rmtree
+
+    def renaming(path: Path, target: Any) -> Path:
+        done = replace(path, target)
+        if path.is_relative_to(folder.parent) or done == folder:
+            renames[0] -= 1
+            if renames[0] == 0:
+                raise KeyboardInterrupt
+        return done
+
+    def removing(path: Path, **options: Any) -> None:
+        if place == "the old folder" and path.name.endswith(".old") and path.exists():
+            next(path.rglob("*.parquet")).unlink()
+            raise KeyboardInterrupt
+        rmtree(path, **options)
+
+    folder = snapshot_folder(snapshot)
+    with monkeypatch.context() as patch:
+        patch.setattr("crm_data.services.building.shutil.rmtree", removing)
+        if place == "the new folder":
+            patch.setattr(
+                "crm_data.services.forgetting.publish_folder",
+                lambda *_: (_ for _ in ()).throw(KeyboardInterrupt),
+            )
+        elif place in steps:
+            patch.setattr("handoff.files.sync_tree", lambda _folder: patch.setattr(Path, "replace", renaming))
+        with pytest.raises(KeyboardInterrupt):
+            clean_snapshot(snapshot, Suppressed())
+    snapshot.refresh_from_db()
+    assert snapshots_to_clean("") == [snapshot]
+
+    assert clean_snapshot(snapshot, Suppressed()) == 1
+    snapshot.refresh_from_db()
+    whole.refresh_from_db()
+    facts = ("sha256", "customers", "events", "erased", "erasures")
+    assert [getattr(snapshot, name) for name in facts] == [getattr(whole, name) for name in facts]
+    assert (snapshot.customers, snapshot.erased) == (5, 1)
+    assert "C2" not in customers_in(snapshot)[0]
+    dataset(snapshot).verify()
+    assert sorted(folder.parent.iterdir()) == sorted([folder, snapshot_folder(whole)])
+
+
+def test_a_removal_that_is_killed_is_done_again(shop: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    snapshot = build_snapshot()
+    with monkeypatch.context() as patch:
+        patch.setattr("crm_data.services.forgetting.shutil.rmtree", lambda *_, **__: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            remove_files(snapshot)
+    snapshot.refresh_from_db()
+    assert snapshot.removed_at is None  # so that whoever clears up next comes to it again
+    remove_files(snapshot)
+    assert not list(root().glob("snapshots/*"))
 
 
 def test_a_cleaned_label_file_that_is_empty_goes(shop: None, said: list[dict[str, Any]]) -> None:

@@ -1,3 +1,4 @@
+import sys
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -195,6 +196,31 @@ def test_the_task_leaves_its_facts_in_the_row(monkeypatch: pytest.MonkeyPatch) -
     assert AuditEntry.objects.filter(user__username="boss").get().detail == {"filling": 4}
     with pytest.raises(ValueError, match="size is 0; choose 1 to 5000"):
         jobs.request_filling(label_set, size=0)
+
+
+def test_a_queue_is_filled_once_though_its_worker_dies_and_its_message_comes_twice(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(jobs, "_send", lambda task, pk: True)
+    scored(10)
+    label_set = label_set_of(())
+    jobs.request_filling(label_set, size=4)
+    with monkeypatch.context() as patch:
+        patch.setattr("crm_agents.services.labelling.filling.reorder", lambda *_, **__: sys.exit(9))
+        with pytest.raises(SystemExit):
+            fill_label_set(label_set.pk)
+    assert label_set.items.count() == 4
+    label_set.refresh_from_db()
+    assert label_set.filling["state"] == "queued"
+
+    fill_label_set(label_set.pk)
+    label_set.refresh_from_db()
+    done = label_set.filling
+    assert (done["state"], done["size"], done["added"], label_set.items.count()) == ("done", 4, 4, 4)
+    assert sorted(label_set.items.values_list("place", flat=True)) == [0, 1, 2, 3]
+    fill_label_set(label_set.pk)
+    label_set.refresh_from_db()
+    assert (label_set.filling, label_set.items.count()) == (done, 4)
 
 
 def test_a_failure_is_kept_and_raised(monkeypatch: pytest.MonkeyPatch) -> None:
