@@ -93,11 +93,21 @@ class Binary:
             self._order = np.argsort(-rank, kind="stable")
             self._first = _coarse(rank[self._order])
             self._label = label[self._order].astype(np.float32)
+        self._sums_up = not set(names) <= set(self.RANKED)
+        self._rows = len(label)
+        if self._sums_up:  # 17 numbers a row, which a ranking metric on dozens of slices can do without
+            self._columns = self._summed(label, probability, warned)
+
+    @staticmethod
+    def _summed(
+        label: npt.NDArray[np.bool_], probability: Floats, warned: npt.NDArray[np.bool_]
+    ) -> npt.NDArray[np.float64]:
+        """What `_sums` adds up. (R, 7 + BINS)"""
         clipped = np.clip(probability, SMALLEST, 1 - SMALLEST)
         place = np.minimum((probability * BINS).astype(np.int64), BINS - 1)
         distance = np.zeros((len(label), BINS))
         distance[np.arange(len(label)), place] = probability - label
-        self._columns = np.column_stack(
+        return np.column_stack(
             [
                 np.ones(len(label)),
                 label,
@@ -111,9 +121,9 @@ class Binary:
         )
 
     def __call__(self, weights: Weights) -> Floats:
-        if not len(self._columns):
+        if not self._rows:
             return np.full((len(weights), len(self.names)), np.nan)
-        found = self._sums(weights)
+        found = self._sums(weights) if self._sums_up else {}
         if self._ranks:
             found |= self._ranking(self._groups(weights))
         return np.column_stack([found[name] for name in self.names])

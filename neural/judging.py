@@ -13,6 +13,7 @@ from handoff.errors import HandoffError
 from handoff.files import write_json
 from handoff.outcomes import KEPT, VERSION
 from neural.artifacts import open_task
+from neural.courses import COURSES
 from neural.scoring import INSTANT
 from neural.tasks.base import Realised
 from neural.windows import parse_time, to_days
@@ -29,6 +30,8 @@ def judge(
     """
     check_artifact(artifact, root=root)
     dataset, config = Dataset.open(dataset_folder), TrainingConfig.read(artifact)
+    if config.task in COURSES:
+        raise HandoffError(f"A model of the task {config.task} foretells nothing: evaluate it on new labels.")
     moment = parse_time(as_of)
     until = moment + timedelta(days=config.horizon_days)
     if parse_time(dataset.manifest.watermark) < until:

@@ -29,9 +29,7 @@ def score(artifact: Path, dataset_folder: Path, *, root: Path, shard: int, as_of
     moment = to_days(parse_time(as_of)) + INSTANT
     customers = _customers(dataset, shard)
     if TrainingConfig.read(artifact).task in COURSES:
-        from neural.text.scoring import label_customers  # transformers takes seconds to import
-
-        frame = label_customers(artifact, dataset, root=root, as_of=moment, shard=shard, customers=customers)
+        frame = _labelled(artifact, dataset, root, moment, shard, customers)
         _write(frame, out)
         return len(frame)
     opened = open_artifact(artifact, root, dataset, cuts=(moment - 30.0, moment), shard=shard)
@@ -48,9 +46,21 @@ def answers_of_shard(artifact: Path, dataset: Dataset, shard: int, as_of: str) -
     """Answer for every customer of one shard, in memory; SCORES."""
     moment = to_days(parse_time(as_of)) + INSTANT
     customers = _customers(dataset, shard)
+    if TrainingConfig.read(artifact).task in COURSES:
+        frame = _labelled(artifact, dataset, artifact.parent, moment, shard, customers)
+        return frame.select(SCORES.names()).cast(SCORES)
     opened = open_artifact(artifact, artifact.parent, dataset, cuts=(moment - 30.0, moment), shard=shard)
     frame = opened.task.score(opened.model, opened.calibration, moment, customers)
     return frame.select(SCORES.names()).cast(SCORES)
+
+
+def _labelled(
+    artifact: Path, dataset: Dataset, root: Path, moment: float, shard: int, customers: list[str]
+) -> pl.DataFrame:
+    """What a text classifier says of the customers; SCORES."""
+    from neural.text.scoring import label_customers  # transformers takes seconds to import
+
+    return label_customers(artifact, dataset, root=root, as_of=moment, shard=shard, customers=customers)
 
 
 def _customers(dataset: Dataset, shard: int) -> list[str]:

@@ -86,13 +86,22 @@ def _same_size(config: TrainingConfig, folder: Path, before: TrainingConfig) -> 
 
 
 def _of_the_past(windows: Windows, folder: Path, before: dict[str, list[str]]) -> None:
-    """A model that was fitted or chosen on the days of this run's test would know the answers."""
-    until = to_days(parse_time(before["validation"][1]))
+    """A model that was fitted or chosen on the days of this run's test would know the answers.
+
+    One fitted on the days of its validation, as with a shorter horizon, would choose and calibrate on them.
+    """
+    fitted, until = (to_days(parse_time(before[name][1])) for name in ("train", "validation"))
     if until > windows.test + INSTANT:
         raise HandoffError(
             f"start {folder} was chosen on events up to {before['validation'][1]}, and this run is tested on "
             f"those from {to_iso(windows.test)} on: choose a start that was trained on earlier data, or the "
             "same test_cutoff."
+        )
+    if fitted > windows.validation + INSTANT:
+        raise HandoffError(
+            f"start {folder} learnt from events up to {before['train'][1]}, and this run is validated on "
+            f"those from {to_iso(windows.validation)} on: choose a start that was trained on earlier data, "
+            "or a later test_cutoff."
         )
 
 

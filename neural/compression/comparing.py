@@ -22,9 +22,12 @@ def compare(
 ) -> dict[str, Any]:
     """Return "before" and "after" as JSON values: sizes, milliseconds for 1,000 customers, test metrics.
 
-    Both answer the same questions in turns, so that whatever else the machine does slows both.
+    Both answer the same questions in turns, so that whatever else the machine does slows both. A model that
+    was made for other questions has no metrics to compare.
     """
-    earlier = before.task.report(before.model, before.calibration, windows, windows.test).model
+    earlier: Metrics = {}
+    if _questions(before.task) == _questions(task):
+        earlier = before.task.report(before.model, before.calibration, windows, windows.test).model
     queries = task.world.with_history(windows.test).take(slice(CUSTOMERS))
     slow, fast = _milliseconds([(before.task, before.model), (task, after)], queries)
     stored = before.task.world.config.export
@@ -33,6 +36,12 @@ def compare(
         "before": {**sizes(before.model, stored), "ms": slow, "metrics": _numbers(earlier)},
         "after": {**sizes(after, export), "ms": fast, "metrics": _numbers(measured)},
     }
+
+
+def _questions(task: Task) -> tuple[object, ...]:
+    """What decides who is asked about, and what counts as the answer."""
+    config = task.world.config
+    return config.task, config.horizon_days, config.active_days, set(config.outcome_kinds)
 
 
 def sizes(model: Model, export: str) -> dict[str, Any]:

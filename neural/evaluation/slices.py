@@ -41,7 +41,9 @@ class Slice:
 
 def with_slices(examples: pl.DataFrame, dataset: Dataset, config: TrainingConfig) -> pl.DataFrame:
     """Add the columns that slices are cut by; null where nothing was known of a customer at that moment."""
-    known = examples.join(_history(examples, dataset, config), on=["customer", "at"], how="left")
+    known = examples.join(
+        _history(examples, dataset, config), on=["customer", "at"], how="left", maintain_order="left"
+    )
     found = known.select(
         (pl.col("at") - pl.col("first")).dt.total_seconds().truediv(DAY).alias(f"{SLICE}tenure_days"),
         (pl.col("at") - pl.col("last")).dt.total_seconds().truediv(DAY).alias(f"{SLICE}recency_days"),

@@ -22,6 +22,7 @@ DAY_MS = 86_400_000
 INSTANT = 1 / DAY_MS  # a millisecond: the last label lies before the end of the test window
 SHARES = (0.7, 0.15, 0.15)  # of training, validation and test where time does not separate them
 SMALLEST_SHARE = 0.05  # of all labels that a window by time must hold; training half of them
+FEWEST = 2  # texts of a label, whatever the minimum: one to learn from while the other is held out
 UNKNOWN = -1  # a label that too few training texts have
 
 
@@ -119,7 +120,8 @@ def split_labels(config: TrainingConfig, rows: pl.DataFrame, *, test: bool) -> S
 def _learnable(
     config: TrainingConfig, labels: Sequence[str], early: Sequence[str]
 ) -> tuple[list[str], dict[str, int]]:
-    need, seen, counts = config.minimum.labels, Counter(early), Counter(labels)
+    need = max(config.minimum.labels, FEWEST)
+    seen, counts = Counter(early), Counter(labels)
     names = sorted(name for name in counts if seen[name] >= need)
     if len(names) < 2:
         short: list[Missing] = [

@@ -34,6 +34,16 @@ def test_weights_of_one_give_the_plain_metrics(scored: Scored) -> None:
     assert found == pytest.approx(expected, abs=1e-9)
 
 
+def test_a_ranking_metric_alone_is_the_same_without_sums(scored: Scored) -> None:
+    label, probability = scored
+    everything = plain(Binary(label, probability, probability, probability >= 0.5), len(label))
+
+    measure = Binary(label, probability, probability, probability >= 0.5, ("roc_auc", "lift@10"))
+
+    assert plain(measure, len(label)) == {name: everything[name] for name in ("roc_auc", "lift@10")}
+    assert not hasattr(measure, "_columns")  # 136 MB for a million rows, on each slice of them
+
+
 def test_weights_count_rows_as_often_as_they_say(scored: Scored) -> None:
     label, probability = scored
     weight = np.random.default_rng(4).integers(0, 4, len(label))

@@ -75,6 +75,14 @@ def test_the_smaller_model_scores(smaller: Path, shop: Dataset, tmp_path: Path) 
     assert score(smaller / "artifact", shop.folder, root=smaller, shard=0, as_of=last, out=out) > 0
 
 
+def test_metrics_of_another_question_are_not_set_beside(whole: Path, shop: Dataset, tmp_path: Path) -> None:
+    settings = config(shop, start=str(whole), prune_channels=0.5, active_days=90)
+    found = trained(tmp_path, settings, whole.parent)["compression"]
+    assert found["before"]["metrics"] == {}
+    assert found["before"]["bytes"] > found["after"]["bytes"]
+    assert found["after"]["metrics"]["roc_auc"] is not None
+
+
 def test_a_smaller_model_is_pruned_once_more(smaller: Path, shop: Dataset, tmp_path: Path) -> None:
     settings = config(shop, start=str(smaller / "artifact"), prune_channels=0.5)
     found = trained(tmp_path, settings, smaller)["compression"]

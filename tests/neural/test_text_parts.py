@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from scipy.special import softmax
 
+from handoff.dataset import Dataset
 from handoff.errors import NotEnoughData
 from handoff.files import read_json, write_json
 from handoff.missing import plain
@@ -218,3 +219,13 @@ def test_a_handful_of_right_answers_promises_nothing() -> None:
     assert (found["threshold"], found["coverage"]) == (None, 0.0)
     assert at_threshold(np.ones(3), np.ones(3, bool), None) == {"coverage": 0.0, "answered_precision": None}
     assert choose_threshold(np.ones(30), np.arange(30) < 29)["threshold"] is None  # equal ones all or none
+
+
+def test_a_label_of_one_text_is_left_out_whatever_the_minimum(tmp_path: Path) -> None:
+    """Nothing would be left to learn it from while it is held out; one of the test alone is unknown yet."""
+    rows = labelled(60)
+    rows[3]["label"], rows[59]["label"] = "single", "later"
+    config = text_config(write_labels(tmp_path, rows), minimum={"labels": 0})
+    split = split_labels(config, read_labels(config, Dataset.open(config.dataset)), test=True)
+    assert split.names == ["delivery", "invoice", "refund"]
+    assert split.left_out == {"later": 1, "single": 1}

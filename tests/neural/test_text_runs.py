@@ -17,6 +17,8 @@ from handoff.errors import HandoffError
 from handoff.files import read_json
 from handoff.predictions import measure, read_predictions
 from handoff.progress import Outcome
+from neural.api import load
+from neural.judging import judge
 from neural.rates import find_rate
 from neural.scoring import evaluate, score
 from neural.text import course
@@ -272,6 +274,25 @@ def test_customers_are_labelled_by_their_newest_text(tuned: Path, tmp_path: Path
     assert (found["c1"]["label"], found["c1"]["at"][:10]) == ("refund", "2020-01-21")
     assert found["c1"]["score"] == found["c1"]["scope"] > 0
     assert found["c2"] == {"score": None, "missing": [{"code": "no_text", "days": 365}]}
+
+
+def test_a_carried_text_model_answers_as_at_home(tuned: Path, tmp_path: Path) -> None:
+    rows = [event(f"c{n}", 10, None, kind="email", text="please refund the order") for n in range(5)]
+    texts = write_dataset(tmp_path / "data", rows)
+    as_of = (START + timedelta(days=30)).isoformat()
+    found = load(tuned / "artifact").score(texts, as_of)
+    outs = [tmp_path / f"{shard}.parquet" for shard in range(SHARDS)]
+    for shard, out in enumerate(outs):
+        score(tuned / "artifact", texts.folder, root=tuned, shard=shard, as_of=as_of, out=out)
+    assert len(found) == 5
+    assert found.equals(pl.concat([pl.read_parquet(out) for out in outs]).sort("customer"))
+
+
+def test_there_is_nothing_to_judge_of_a_text_model(tuned: Path, dataset: Dataset, tmp_path: Path) -> None:
+    out, scores = tmp_path / "out.json", tmp_path / "scores.parquet"
+    with pytest.raises(HandoffError, match="text_label foretells nothing"):
+        judge(tuned / "artifact", dataset.folder, root=tuned, scores=scores, as_of="2020-02-01", out=out)
+    assert not out.exists()
 
 
 def test_a_sealed_model_is_measured_as_it_was(tuned: Path, dataset: Dataset, tmp_path: Path) -> None:

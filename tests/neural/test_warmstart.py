@@ -22,6 +22,8 @@ from handoff.progress import ProgressReader
 from neural.courses import EventCourse
 from neural.data.batches import NUMBERS
 from neural.training import train
+from neural.warmstart import read_start
+from neural.windows import Windows, parse_time, to_days
 from tests.neural.shop import CHURN, NEXT_PRODUCT, SMALL, shop_rows, write_dataset
 from tests.neural.test_run_folder import wait_for_steps
 
@@ -184,6 +186,19 @@ def test_a_model_that_has_seen_the_test_window_is_refused(
     """Begun again on the data of half a year before, the earlier model would know what comes."""
     with pytest.raises(HandoffError, match="choose a start that was trained on earlier data"):
         course_of(config(test_cutoff="2020-10-01"), root)
+
+
+def test_a_model_that_learnt_in_the_validation_window_is_refused(root: Path, config: Configure) -> None:
+    """A longer horizon puts the cut-off back into the days that the earlier model was fitted on."""
+    fitted, chosen = (
+        to_days(parse_time(read_json(root / "run/artifact/model.json")["windows"][name][1]))
+        for name in ("train", "validation")
+    )
+    fits = Windows(fitted - 300, fitted, chosen, chosen - fitted)
+    assert read_start(config(), fits, root).config.task == "churn"
+    overlaps = Windows(fitted - 300, fitted - 1, chosen, chosen - fitted + 1)
+    with pytest.raises(HandoffError, match="learnt from events up to .* and this run is validated on"):
+        read_start(config(), overlaps, root)
 
 
 @pytest.mark.parametrize(
