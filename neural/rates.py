@@ -7,8 +7,10 @@ most, so one that was killed is simply done again.
 
 import math
 from collections.abc import Iterator, Sequence
+from copy import deepcopy
 from itertools import count
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 from handoff.errors import HandoffError
@@ -22,7 +24,7 @@ from neural.runs import REPORT, StopFlag, finish
 LOWEST, HIGHEST, STEPS = 1e-6, 1.0, 100
 SMOOTH = 0.9  # share of the past in the running mean of the loss
 SETTLED = 10  # steps until the running mean says something
-DIVERGED = 1.2  # times the loss that it settled at: all that was learnt is lost again
+LOST = 0.2  # of the untrained model's loss, above where it settled: all that was learnt is lost again
 SAFETY = 10.0  # the rate that gave the lowest loss is already on the edge
 
 Points = list[tuple[float, float]]  # learning rate, smoothed loss
@@ -40,7 +42,7 @@ def find_rate(folder: Path, *, root: Path | None = None) -> Outcome:
         model, lessons = ready.course.begin()
         points, diverged_at = sweep(ready.fitter, model, lessons)
         write_json(folder / REPORT, {"points": points, **suggestion(points), "diverged_at": diverged_at})
-        progress.write("training", STEPS, STEPS, metrics={"diverged": float(diverged_at is not None)})
+        progress.write("training", STEPS, STEPS)
 
     return finish(folder, REPORT, work)
 
@@ -51,23 +53,34 @@ def rates() -> list[float]:
 
 
 def sweep(fitter: Fitter, model: Any, lessons: Lessons[Any]) -> tuple[Points, float | None]:
-    """Train with ever higher rates; return the points and the rate at which the loss fell apart, if any."""
-    optimizer = fitter.optimizer(model)
-    points: Points = []
-    mean = 0.0
+    """Train with ever higher rates; return the points and the rate at which the loss fell apart, if any.
+
+    Some batches are harder than others, by far more than a few steps teach. So each loss counts by how far
+    it is from what the untrained model makes of the same batch and the same dropout.
+    """
+    untrained = deepcopy(model)
+    optimizer, idle = fitter.optimizer(model), fitter.optimizer(untrained)
+    tried: Points = []  # rate, smoothed lead over the untrained model
+    hardness: list[float] = []
+    mean, diverged_at = 0.0, None
     for number, (rate, (place, batches)) in enumerate(zip(rates(), _steps(fitter, lessons), strict=False)):
         fitter.stop.check()
         try:
+            base = fitter.step(untrained, lessons, idle, batches, place, 0.0)  # at rate 0 nothing is learnt
             loss = fitter.step(model, lessons, optimizer, batches, place, rate)
         except HandoffError:  # no longer a number
-            return points, rate
-        mean = SMOOTH * mean + (1 - SMOOTH) * loss
-        smooth = mean / (1 - SMOOTH ** (number + 1))  # as if it had begun with the first loss
-        points.append((rate, smooth))
-        fitter.progress.write("training", number + 1, STEPS, loss=smooth)
-        if number >= SETTLED and smooth > DIVERGED * points[SETTLED - 1][1]:
-            return points, rate
-    return points, None
+            diverged_at = rate
+            break
+        hardness.append(base)
+        mean = SMOOTH * mean + (1 - SMOOTH) * (loss - base)
+        lead = mean / (1 - SMOOTH ** (number + 1))  # as if it had begun with the first loss
+        tried.append((rate, lead))
+        fitter.progress.write("training", number + 1, STEPS, loss=fmean(hardness) + lead)
+        if number >= SETTLED and lead - tried[SETTLED - 1][1] > LOST * fmean(hardness):
+            diverged_at = rate
+            break
+    level = fmean(hardness) if hardness else 0.0
+    return [(rate, level + lead) for rate, lead in tried], diverged_at
 
 
 def _steps(fitter: Fitter, lessons: Lessons[Any]) -> Iterator[tuple[tuple[int, int, int], Sequence[Any]]]:

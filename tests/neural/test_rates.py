@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ import pytest
 from handoff.config import TrainingConfig
 from handoff.files import read_json
 from handoff.progress import Outcome, ProgressReader
-from neural.rates import HIGHEST, LOWEST, STEPS, find_rate, rates, suggestion
+from neural.rates import HIGHEST, LOWEST, STEPS, find_rate, rates, suggestion, sweep
 from tests.neural.shop import CHURN, NEXT_PRODUCT
 
 Configure = Callable[..., TrainingConfig]
@@ -60,6 +61,33 @@ def test_it_stops_where_the_loss_falls_apart(tmp_path: Path, configure: Configur
     assert report["diverged_at"] is not None
     assert len(report["points"]) < STEPS
     assert report["lowest"] < report["diverged_at"]
+
+
+class Uneven:
+    """A fitter whose batches are ever harder, by more than what is learnt at any rate."""
+
+    stop = progress = SimpleNamespace(check=lambda: None, write=lambda *place, loss: None)
+
+    def epoch(self, phase: str, lessons: object, epoch: int) -> list[list[float]]:
+        return [[1.0 + step / 10] for step in range(STEPS)]
+
+    def optimizer(self, model: SimpleNamespace) -> None: ...
+
+    def step(
+        self, model: Any, lessons: Any, optimizer: Any, batches: list[float], place: Any, rate: float
+    ) -> float:
+        loss: float = batches[0] - model.learnt
+        model.learnt += 0.01 if 1e-4 < rate < 1e-2 else -0.5 if rate > 0.05 else 0.0
+        return loss
+
+
+def test_hard_batches_are_not_taken_for_a_loss_that_rises() -> None:
+    points, diverged_at = sweep(Uneven(), SimpleNamespace(learnt=0.0), None)  # type: ignore[arg-type]
+    found = suggestion(points)
+    assert len({round(loss, 9) for rate, loss in points if rate < 1e-4}) == 1
+    assert found["lowest"] > 1e-2
+    assert 1e-4 < found["suggested"] < 1e-2
+    assert (diverged_at or 0) > 0.05
 
 
 def curve(*losses: float) -> list[tuple[float, float]]:
