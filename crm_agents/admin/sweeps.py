@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy
 
 from crm_agents.admin.badges import badge
 from crm_agents.admin.base import RecordAdmin, require
+from crm_agents.admin.search_form import PRUNER_CHOICES
 from crm_agents.admin.trials import sweep_plots, sweep_state
 from crm_agents.missing import missing_sentences
 from crm_agents.models import Sweep, SweepStatus
@@ -71,6 +72,7 @@ class SweepAdmin(RecordAdmin):
             title=_("%(kind)s of %(agent)s")
             % {"kind": sweep.get_kind_display().capitalize(), "agent": sweep.agent},
             sweep=sweep,
+            pruner=dict(PRUNER_CHOICES).get(sweep.pruner, sweep.pruner),
             running=sweep.status == SweepStatus.RUNNING,
             stopped=sweep.status == SweepStatus.STOPPED,
             missing=missing_sentences(missing.missing) if missing else [],

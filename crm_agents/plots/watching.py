@@ -6,6 +6,7 @@ from datetime import datetime
 
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
 
 from crm_agents.plots.figure import LEFT, RIGHT, WIDTH, Bar, Line, Plot, Tick, axis, line, x_scale, y_scale
 from crm_agents.plots.scale import Scale, is_number, number, pixels, spread
@@ -115,7 +116,8 @@ def _days(moments: Sequence[datetime]) -> tuple[float, float]:
 def _dates(moments: Sequence[datetime], x: Scale) -> list[Tick]:
     every = -(-len(moments) // DATES)
     newest_kept = moments[::-1][::every][::-1]
-    return [Tick(pixels(x(at.timestamp())), str(date_format(local(at), "j M"))) for at in newest_kept]
+    day = pgettext("format of a date", "j M")
+    return [Tick(pixels(x(at.timestamp())), str(date_format(local(at), day))) for at in newest_kept]
 
 
 def _row(at: datetime, courses: Sequence[Course]) -> tuple[str, ...]:

@@ -5,6 +5,7 @@ from datetime import date
 
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
 
 from crm_agents.plots.figure import Plot, Tick, axis, line, x_scale, y_scale
 from crm_agents.plots.scale import number, pixels
@@ -24,6 +25,7 @@ def weekly(weeks: Sequence[tuple[str, int]]) -> Plot | None:
     shown = [
         days[round(place * (len(days) - 1) / TICKS)] for place in range(TICKS)
     ]  # a last one would not fit
+    month = pgettext("format of a date", "M Y")
     return Plot(
         slug="weeks",
         title=_("Outcomes a week"),
@@ -34,7 +36,7 @@ def weekly(weeks: Sequence[tuple[str, int]]) -> Plot | None:
             for day, count in zip(days, counts, strict=True)
         ],
         y_title=_("Interactions"),
-        x_ticks=[Tick(pixels(x(day.toordinal())), date_format(day, "M Y")) for day in dict.fromkeys(shown)],
+        x_ticks=[Tick(pixels(x(day.toordinal())), date_format(day, month)) for day in dict.fromkeys(shown)],
         y_ticks=axis(y, whole=True),
         lines=[line([(day.toordinal(), count) for day, count in pairs], x, y)],
     )

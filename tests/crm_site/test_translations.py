@@ -207,7 +207,7 @@ def test_the_customers_page_gives_its_reasons_in_chinese(client: Client, rep: Us
         "截至2011年12月9日，版本 1。",
         "采纳",
         "有误",
-        "<td>购买</td>",
+        ">购买</td>",
     )
     assert [text for text in expected if text not in html] == []
 
