@@ -14,7 +14,7 @@ ACCEPTED, DISMISSED, WRONG = "accepted", "dismissed", "wrong"
 
 
 def verdicts(said: Said, wanted: bool) -> Said:
-    """The rows about products that the model knows."""
+    """The rows about products of the catalogue."""
     known = np.isin(said.label.astype(str), (ACCEPTED, DISMISSED, WRONG)) & (said.subject == "item")
     return said.where(known & (said.product >= 0) & wanted)
 

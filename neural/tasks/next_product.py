@@ -92,7 +92,9 @@ class NextProduct(Task):
 
     @cached_property
     def said(self) -> Said:
-        return verdicts(self.world.said, self.world.config.label_weight > 0)
+        """What training learns from: of products that it knows, as the model answers no others then."""
+        said = verdicts(self.world.said, self.world.config.label_weight > 0)
+        return said.where(said.product < self.world.vocabulary.known)
 
     def _taught(self, queries: Queries, until: float) -> tuple[Truth, Floats32 | None]:
         """What was bought and what staff said would suit; without what they said would not. See `teach`."""

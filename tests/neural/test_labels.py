@@ -150,7 +150,7 @@ def shop_targets(
     tmp_path: Path, configure: Configure, labels: list[Label], until: float = 90
 ) -> tuple[set[tuple[int, str]], dict[str, float]]:
     """c1 buys b on day 10, asked on the days 5 and 40; c2 buys nothing then. Horizon: 28 days."""
-    rows = [event("c1", 0, "a"), event("c1", 10, "b"), event("c2", 0, "a"), event("c2", 200, "c")]
+    rows = [event("c1", 0, "a"), event("c1", 10, "b"), event("c2", 0, "a"), event("c3", 80, "c")]
     dataset = with_labels(write_dataset(tmp_path / "data", rows), labels)
     config = configure(NEXT_PRODUCT, label_weight=2.0)
     world = training_world(config, dataset, train_end=DAY + 90, cuts=(DAY + 300,))
@@ -200,6 +200,18 @@ def test_a_verdict_in_a_window_beyond_the_end_of_training_teaches_nothing(
     said = [verdict("c1", "c", 41, "accepted")]
     assert shop_targets(tmp_path / "a", configure, said, until=67)[0] == {(0, "b")}
     assert shop_targets(tmp_path / "b", configure, said, until=68)[0] == {(0, "b"), (1, "c")}
+
+
+def test_an_accepted_product_that_nobody_had_bought_yet_teaches_nothing(
+    tmp_path: Path, configure: Configure
+) -> None:
+    """It has no place among the answers of training: only the catalogue, or a later sale, knows it."""
+    rows = [*shop_rows(90), event("c0000", 419, "new")]
+    said = [verdict(f"c{n:04d}", "new", 200, "accepted") for n in range(90)]
+    dataset = with_labels(write_dataset(tmp_path / "data", rows), said)
+    configure(NEXT_PRODUCT, dataset=str(dataset.folder)).write(tmp_path / "run")
+    assert train(tmp_path / "run").status == "succeeded"
+    assert read_json(tmp_path / "run" / "evaluation.json")["counts"]["labels"] == 0
 
 
 def run(folder: Path, configure: Configure, base: dict[str, Any], labels: list[Label]) -> Path:
