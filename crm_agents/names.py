@@ -10,6 +10,8 @@ METRICS = {
     "pr_auc": gettext_lazy("PR-AUC"),
     "brier": gettext_lazy("Brier score"),
     "log_loss": gettext_lazy("log loss"),
+    "negative_log_loss": gettext_lazy("negative log loss"),
+    "top3": gettext_lazy("right among the first three"),
     "ece": gettext_lazy("calibration error"),
     "accuracy": gettext_lazy("accuracy"),
     "precision": gettext_lazy("precision"),
@@ -37,6 +39,9 @@ BASELINES = {
     "personal_top": gettext_lazy("Customer's own most frequent products"),
     "popularity": gettext_lazy("Most popular products"),
     "item_knn": gettext_lazy("Bought together (ItemKNN)"),
+    "majority": gettext_lazy("Same answer for every text"),
+    "tfidf_svm": gettext_lazy("Words alone (TF-IDF and SVM)"),
+    "frozen": gettext_lazy("Text model left as it was"),
 }
 LOWER_IS_BETTER = frozenset({"brier", "log_loss", "ece", "mase", "wape", "wql", "pinball", "interval_width"})
 # Of two values neither is the better one by itself.

@@ -65,7 +65,8 @@ NUMBERS = {
     "pretrain_epochs": Setting(_("Pretraining epochs"), _("0 leaves pretraining out.")),
     "freeze_layers": Setting(_("Frozen layers"), _("First layers that keep the weights they begin with.")),
     "lora_rank": Setting(
-        _("LoRA rank"), _("Size of the adapters in a text model's attention; 0 for none. Only with one.")
+        _("LoRA rank"),
+        _("Size of the adapters in the attention of a text model, which must be named; 0 for none."),
     ),
     "epochs": Setting(_("Epochs"), _("Passes over the data in fine-tuning.")),
     "learning_rate": Setting(_("Learning rate"), _("Usually 0.0001 to 0.01."), whole=False),

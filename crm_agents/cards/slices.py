@@ -13,7 +13,7 @@ from crm_agents.words import days, figure, number, percent
 
 KINDS = {
     "tenure_days": gettext_lazy("Customer for"),
-    "recency_days": gettext_lazy("Last purchase so long ago"),
+    "recency_days": gettext_lazy("Time since the last purchase"),
     "purchases": gettext_lazy("Purchases so far"),
     "spend": gettext_lazy("Spent so far"),
 }
