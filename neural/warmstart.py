@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from handoff.artifact import check_artifact
@@ -120,6 +121,8 @@ def take_over(encoder: Encoder, model: Model, world: World, start: Start) -> dic
         if f"encoder.{name}" in old:
             fresh[name] = _mapped(name, value, old[f"encoder.{name}"], products, world, start)
     encoder.load_state_dict(fresh)
+    if encoder.products.by_words is not None and not start.config.text_model:
+        _split_by_words(encoder, model.text[: len(known)], products)
     head = _take_head(model, products, world, start)
     return {
         "sha256": sha256_of(start.folder / "manifest.json"),
@@ -129,6 +132,18 @@ def take_over(encoder: Encoder, model: Model, world: World, start: Start) -> dic
         "new_products": len(known) + 1 - len(products[0]),
         "head": head,
     }
+
+
+@torch.no_grad()
+def _split_by_words(encoder: Encoder, text: Tensor, products: Pairs) -> None:
+    """Take what the words tell out of vectors that were learnt without them, or it would count twice."""
+    own, by_words = encoder.products.own.weight, encoder.products.by_words
+    whole = own[1:].clone()  # (K, D)
+    fresh = torch.ones(len(own), dtype=torch.bool)
+    fresh[products[0]] = False  # these are whole already
+    if by_words is not None:
+        whole += by_words(text) * fresh[1:, None]
+    encoder.products.begin_at(whole, text)
 
 
 def _mapped(name: str, fresh: Tensor, old: Tensor, products: Pairs, world: World, start: Start) -> Tensor:

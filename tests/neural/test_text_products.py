@@ -11,11 +11,13 @@ import numpy as np
 import polars as pl
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from handoff.config import TrainingConfig
 from handoff.dataset import PRODUCTS, Dataset, write_manifest, write_table
 from handoff.errors import HandoffError
 from neural.artifacts import open_artifact
+from neural.courses import EventCourse
 from neural.data.world import training_world
 from neural.encoder import Products, Shape
 from neural.scoring import score
@@ -211,3 +213,20 @@ def test_names_in_a_language_the_model_does_not_know_are_an_error(model: Path, t
     TrainingConfig.from_mapping(base).write(tmp_path / "run")
     with pytest.raises(HandoffError, match="does not know 100% of the words"):
         train(tmp_path / "run")
+
+
+def test_a_start_without_words_keeps_its_products_where_they_were(
+    tmp_path: Path, dataset: Dataset, model: Path
+) -> None:
+    """What words tell of a product must not be added to a vector that holds it already."""
+    values = {"dataset": str(dataset.folder), **SMALL, **NEXT_PRODUCT}
+    TrainingConfig.from_mapping(values).write(tmp_path / "plain")
+    assert train(tmp_path / "plain").status == "succeeded"
+    start = {"start": str(tmp_path / "plain" / "artifact"), "text_model": str(model)}
+    course = EventCourse(TrainingConfig.from_mapping({**values, **start}), dataset, test=False, root=tmp_path)
+    before = load_file(tmp_path / "plain" / "artifact" / "weights.safetensors")["encoder.products.own.weight"]
+    products, text = course.pretrained.encoder.products, course.pretrained.text[: len(before) - 1]
+    assert products.by_words is not None
+    told = products.by_words(text)
+    assert torch.allclose(products.own.weight[1:] + told, before[1:], atol=1e-5)
+    assert told.abs().max() > 1e-3
