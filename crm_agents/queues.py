@@ -18,6 +18,7 @@ TASK_ROUTES: dict[str, dict[str, str]] = {
     "crm_agents.tasks.execute_run": {"queue": "gpu"},
     "crm_agents.tasks.score_shard": {"queue": "gpu"},
     "crm_agents.tasks.judge_scoring": {"queue": "gpu"},
+    "crm_agents.tasks.measure_live_again": {"queue": "gpu"},
 }
 
 

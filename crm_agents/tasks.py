@@ -3,7 +3,8 @@
 from celery import shared_task
 from celery.signals import beat_embedded_init, worker_process_init
 
-from crm_agents.services import execution, rescoring, runs, shards, sweeping, tidying
+from crm_agents.models import ModelVersion
+from crm_agents.services import execution, remeasuring, rescoring, runs, shards, sweeping, tidying
 from crm_agents.services.agents import get_agent
 from crm_agents.services.labelling import jobs as labelling
 from crm_agents.services.orphans import die_with_parent
@@ -52,6 +53,11 @@ def keep_watch() -> None:
 @shared_task(name="crm_agents.tasks.judge_scoring")
 def judge_scoring(scoring_id: str) -> None:
     judging.judge_scoring(scoring_id)
+
+
+@shared_task(name="crm_agents.tasks.measure_live_again")
+def measure_live_again(version_id: int) -> None:
+    remeasuring.measure_live_again(ModelVersion.objects.get(pk=version_id))
 
 
 @shared_task(name="crm_agents.tasks.train")

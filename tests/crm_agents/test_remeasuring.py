@@ -1,17 +1,19 @@
 """The live version on a newer one's window: what is asked, and that it cannot hurt the new version."""
 
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from crm_agents import tasks
 from crm_agents.cards.comparing import side_by_side
 from crm_agents.folders import again_file, artifact_folder, artifact_root, records_folder
 from crm_agents.models import Agent, ModelVersion
 from crm_agents.services import remeasuring
 from crm_agents.services.comparing import compare, paired
-from crm_agents.services.remeasuring import measure_live_again
+from crm_agents.services.remeasuring import measure_live_again, send_for_measuring
 from crm_agents.services.supervision import ChildStopped
 from crm_data.models import Snapshot
 from crm_data.selectors import snapshot_folder
@@ -140,3 +142,22 @@ def test_a_test_that_cannot_be_taken_leaves_nothing_and_hurts_nobody(
     assert paired(new, live).problem == "windows"
     new.refresh_from_db()
     assert new.verdict == "passed"
+
+
+def test_what_a_worker_died_of_is_measured_by_another(
+    live: ModelVersion, new: ModelVersion, asked: list[list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent: list[tuple[str, list[int]]] = []
+    monkeypatch.setattr("celery.current_app.send_task", lambda name, args, expires: sent.append((name, args)))
+    assert not send_for_measuring(live.agent)  # nothing was begun
+
+    with monkeypatch.context() as patch:
+        patch.setattr(remeasuring, "run_child", lambda *_, **__: sys.exit(9))
+        with pytest.raises(SystemExit):
+            measure_live_again(new)
+    assert send_for_measuring(live.agent)
+    tasks.measure_live_again(*sent[0][1])
+
+    assert (paired(new, live).problem, len(asked)) == ("", 1)
+    assert not send_for_measuring(live.agent)
+    assert sent == [("crm_agents.tasks.measure_live_again", [new.pk])]

@@ -7,6 +7,7 @@ from django.utils import timezone
 
 from crm_agents.models import Agent
 from crm_agents.recipes import recipes
+from crm_agents.services.remeasuring import send_for_measuring
 from crm_agents.services.rescoring import score_agents
 from crm_agents.services.retention import delete_old_scores
 from crm_agents.services.runs import RunAlreadyActive, start_run
@@ -40,6 +41,7 @@ def _watch(agent: Agent, now: dt.datetime) -> None:
     try:
         delete_old_scores(agent)
         send_for_judging(agent)
+        send_for_measuring(agent)
         check_alerts(agent, now=now)
         reason = training_due(agent, now)
         if reason:
