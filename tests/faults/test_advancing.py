@@ -102,7 +102,12 @@ def test_a_sweep_that_cannot_go_on_holds_up_nothing_else(
 ) -> None:
     sweep = ready(agent, trials=2)
     resent: list[bool] = []
-    monkeypatch.setattr("crm_agents.services.sweeping.resend_lost", lambda: resent.append(True) or 0)
+
+    def resend() -> int:
+        resent.append(True)
+        return 0
+
+    monkeypatch.setattr("crm_agents.services.sweeping.resend_lost", resend)
     with monkeypatch.context() as patch:
         patch.setattr(advancing, "_start", lambda *_: 1 / 0)
         heal()

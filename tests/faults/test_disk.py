@@ -8,7 +8,6 @@ import pytest
 
 from crm_agents.folders import agent_artifacts, run_folder, staging_folder
 from crm_agents.models import Agent, AuditEntry, ModelVersion, Purpose, RunStatus, TrainingRun
-from crm_agents.services import versions
 from crm_agents.services.execution import execute_run
 from crm_agents.services.runs import start_run
 from crm_agents.services.tidying import tidy
@@ -65,7 +64,7 @@ def test_a_full_disk_keeps_no_half_artifact(
         raise OSError(errno.ENOSPC, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(versions.shutil, "copytree", full)
+        patch.setattr("crm_agents.services.versions.shutil.copytree", full)
         run = done(start_run(agent))
     assert run.error.startswith("The disk is full ([Errno 28] No space left on device).")
     assert not list(agent_artifacts(agent).iterdir())
