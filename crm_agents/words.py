@@ -1,6 +1,6 @@
 """Small pieces of sentences that the agents' reasons are made of, in the reader's language."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from django.utils.formats import number_format
 from django.utils.translation import gettext as _
@@ -19,6 +19,15 @@ def figure(value: object) -> str:
     if isinstance(value, int):
         return number(value)
     return f"{value:.4f}"
+
+
+def setting(value: object) -> str:
+    """Write a setting's value for people: a list by its parts, a mapping by its names, a dash for nothing."""
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name} {setting(each)}" for name, each in value.items()) or "–"
+    if isinstance(value, list | tuple):
+        return ", ".join(setting(each) for each in value) or "–"
+    return "–" if value is None or value == "" else str(value)
 
 
 def percent(share: float) -> str:

@@ -24,6 +24,7 @@ from crm_agents.folders import run_folder
 from crm_agents.missing import missing_sentences
 from crm_agents.models import ModelVersion, Purpose, TrainingRun
 from crm_agents.services.runs import cancel_run
+from crm_agents.words import setting
 
 MANAGE_RUNS = "crm_agents.manage_runs"
 
@@ -88,7 +89,7 @@ class TrainingRunAdmin(RecordAdmin):
             progress=run_progress(run, run_folder(run)),
             status=status_badge(run),
             missing=missing_sentences(run.missing),
-            config=sorted(run.config.items()),
+            config=[(name, setting(value)) for name, value in sorted(run.config.items())],
             agent_url=self.url_of(run.agent),
             version=version,
             version_url=self.url_of(version) if version else "",

@@ -13,7 +13,7 @@ from crm_agents.folders import artifact_folder
 from crm_agents.models import ModelVersion
 from crm_agents.names import in_order, is_score, metric_label
 from crm_agents.services.comparing import Paired
-from crm_agents.words import figure, joined, number
+from crm_agents.words import figure, joined, number, setting
 
 PROBLEMS = {
     "windows": gettext_lazy(
@@ -132,7 +132,7 @@ def different_settings(versions: Sequence[ModelVersion]) -> list[tuple[str, list
     names = sorted({name for each in settings for name in each})
     values = [(name, [each.get(name) for each in settings]) for name in names]
     return [
-        (name, ["–" if value is None else str(value) for value in found])
+        (name, [setting(value) for value in found])
         for name, found in values
         if any(value != found[0] for value in found)
     ]

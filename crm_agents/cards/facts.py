@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 
 from crm_agents.models import ModelVersion
 from crm_agents.verdicts import comparison_entries
-from crm_agents.words import figure, number
+from crm_agents.words import figure, number, setting
 from handoff.errors import HandoffError
 from handoff.files import read_json
 
@@ -53,9 +53,10 @@ def configuration(version: ModelVersion, folder: Path) -> dict[str, Any]:
     return config
 
 
-def settings_of(configuration: Mapping[str, Any]) -> list[tuple[str, Any]]:
+def settings_of(configuration: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Return the settings that are shown by their names, sorted."""
-    return sorted((name, value) for name, value in configuration.items() if name not in PREPARATION)
+    shown = sorted(name for name in configuration if name not in PREPARATION)
+    return [(name, setting(configuration[name])) for name in shown]
 
 
 def preparation(configuration: Mapping[str, Any], evaluation: Mapping[str, Any]) -> list[tuple[str, str]]:

@@ -1,7 +1,7 @@
 import pytest
 from django.utils import translation
 
-from crm_agents.words import ago, days, every, money, number, percent, times
+from crm_agents.words import ago, days, every, money, number, percent, setting, times
 
 
 @pytest.mark.parametrize(
@@ -37,3 +37,19 @@ def test_numbers_follow_the_readers_language() -> None:
     ]
     with translation.override("de"):
         assert [number(1204), money(1204.5, "EUR")] == ["1.204", "1.204,50 EUR"]
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (None, "–"),
+        ("", "–"),
+        ([], "–"),
+        (0, "0"),
+        (False, "False"),
+        (["recency_rule", "base_rate"], "recency_rule, base_rate"),
+        ({"duplicates": "keep", "quantile": 0.999}, "duplicates keep, quantile 0.999"),
+    ],
+)
+def test_a_setting_is_written_without_the_marks_of_code(value: object, text: str) -> None:
+    assert setting(value) == text
