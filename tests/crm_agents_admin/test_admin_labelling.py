@@ -102,6 +102,19 @@ def test_the_queue_shows_the_users_own_customers_only(label_set: LabelSet, annot
     assert "0 of 3 labelled" in text
 
 
+def test_an_answer_that_waits_for_a_second_person_does_not_seem_lost(
+    label_set: LabelSet, annotator: Client
+) -> None:
+    LabelSet.objects.update(annotators=2)
+    for code in ("C1", "C2"):
+        item = LabelItem.objects.get(customer_id=code)
+        annotator.post(url(label_set, "answer"), {"item": item.pk, "answer": "label:left", "seconds": ""})
+    text = text_of(annotator.get(url(label_set, "annotate")))
+
+    assert "0 of 3 labelled; each takes the answers of 2 people" in text
+    assert "You are asked only about customers that you may see." in text
+
+
 def test_an_answer_by_plain_form_goes_on_to_the_next(
     label_set: LabelSet, annotator: Client, owner: "User"
 ) -> None:

@@ -186,8 +186,10 @@ def _by_script(request: HttpRequest) -> bool:
 def _progress(label_set: LabelSet) -> dict[str, Any]:
     known = counts(label_set)
     done = known["all"] - known[ItemStatus.OPEN]
-    return {
-        "done": done,
-        "of": known["all"],
-        "text": _("%(done)s of %(of)s labelled") % {"done": done, "of": known["all"]},
-    }
+    text = _("%(done)s of %(of)s labelled") % {"done": done, "of": known["all"]}
+    if label_set.annotators > 1:  # else one's own answers would seem to be lost
+        text = _("%(text)s; each takes the answers of %(people)s people") % {
+            "text": text,
+            "people": label_set.annotators,
+        }
+    return {"done": done, "of": known["all"], "text": text}
