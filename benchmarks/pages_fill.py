@@ -10,7 +10,24 @@ from django.contrib.auth import get_user_model
 from django.db import connection
 from django.utils import timezone
 
-from crm_agents.models import Agent, ModelVersion, RunStatus, ScoringRun, TrainingRun
+from crm_agents.models import (
+    Agent,
+    Alert,
+    AlertKind,
+    Annotation,
+    AnnotationKind,
+    ItemStatus,
+    LabelItem,
+    LabelSet,
+    ModelVersion,
+    Purpose,
+    RunStatus,
+    ScoringRun,
+    Sweep,
+    SweepKind,
+    SweepStatus,
+    TrainingRun,
+)
 from crm_agents.models.agent import Verdict
 from crm_agents.recipes import get_recipe
 from crm_agents.services.agents import ensure_agents
@@ -20,7 +37,9 @@ from handoff.files import write_json
 
 NOW = dt.datetime(2011, 12, 9, 12, tzinfo=dt.UTC)
 RUNS = 1_000
-VERSIONS = 100  # of each agent: one run in five made one
+VERSIONS = 100  # of each agent
+TRIALS = 100  # of each agent's search
+LABELLED = 10_000
 NUMBERS = "generate_series(1, %s) AS i"
 TIERS = "CASE i %% 5 WHEN 0 THEN 'high' WHEN 1 THEN 'medium' WHEN 2 THEN 'unknown' ELSE 'low' END"
 
@@ -91,7 +110,7 @@ def _snapshot(customers: int) -> Snapshot:
 
 
 def _life(agent: Agent, snapshot: Snapshot, customers: int, boss: Any) -> None:
-    each = RUNS // Agent.objects.count()
+    each = RUNS // Agent.objects.count() - TRIALS
     runs = TrainingRun.objects.bulk_create(
         TrainingRun(
             agent=agent,
@@ -129,6 +148,72 @@ def _life(agent: Agent, snapshot: Snapshot, customers: int, boss: Any) -> None:
     _scores(agent, scoring, customers)
     agent.live_scoring, agent.live_version = scoring, versions[-1]
     agent.save()
+    _sweep(agent, snapshot)
+    _labels(agent, boss)
+    Alert.objects.create(
+        agent=agent, kind=AlertKind.STALE, scoring=scoring, detail={"hours": 80, "limit": 48}
+    )
+
+
+def _sweep(agent: Agent, snapshot: Snapshot) -> None:
+    """A search of a hundred trials, of the thousand runs."""
+    sweep = Sweep.objects.create(
+        agent=agent,
+        kind=SweepKind.SEARCH,
+        status=SweepStatus.SUCCEEDED,
+        space={"learning_rate": {"type": "float", "low": 1e-4, "high": 1e-2, "log": True}},
+        metric="roc_auc",
+        planned=TRIALS,
+        snapshot=snapshot,
+        importance={"learning_rate": 1.0},
+    )
+    TrainingRun.objects.bulk_create(
+        TrainingRun(
+            agent=agent,
+            purpose=Purpose.TRIAL,
+            sweep=sweep,
+            trial=number,
+            config={"learning_rate": 1e-4 * (1 + number)},
+            snapshot=snapshot,
+            status=RunStatus.SUCCEEDED,
+            reached=[[epoch, 0.7 + epoch / 100] for epoch in range(1, 11)],
+            value=0.8,
+            report={"value": 0.8, "epoch": 10, "epochs": 10, "seconds": 30.0, "parameters": 400_000},
+            log_tail="x" * 4_000,
+        )
+        for number in range(TRIALS)
+    )
+
+
+def _labels(agent: Agent, boss: Any) -> None:
+    """A label set of ten thousand customers, a third of them labelled."""
+    choices = [
+        {"value": "left", "text": "Has left", "key": "1"},
+        {"value": "stayed", "text": "Stays", "key": "2"},
+    ]
+    labels = LabelSet.objects.create(
+        agent=agent, name="Left?", subject="customer", question="Has this customer left?", choices=choices
+    )
+    items = LabelItem.objects.bulk_create(
+        LabelItem(
+            label_set=labels,
+            customer_id=f"C{number + 1}",
+            at=NOW,
+            probabilities={"left": 0.6, "stayed": 0.4},
+            uncertainty=0.8,
+            drawn=number % 5 == 0,
+            place=float(number),
+            status=ItemStatus.AGREED if number % 3 == 0 else ItemStatus.OPEN,
+            label="left" if number % 3 == 0 else "",
+            suspicion=0.5 if number % 3 == 0 else None,
+        )
+        for number in range(LABELLED)
+    )
+    Annotation.objects.bulk_create(
+        Annotation(item=item, user=boss, kind=AnnotationKind.LABEL, label="left", seconds=3.0)
+        for item in items
+        if item.label
+    )
 
 
 def _scores(agent: Agent, scoring: ScoringRun, customers: int) -> None:
