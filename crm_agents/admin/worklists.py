@@ -8,7 +8,6 @@ from typing import Any, ClassVar
 from django.contrib.admin import ShowFacets, display
 from django.contrib.admin.views.main import ChangeList
 from django.db.models import F, Model, Q, QuerySet
-from django.db.models.functions import Coalesce
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -28,7 +27,7 @@ from crm_data.selectors import customer_names, visible_customers
 EXPORTED_AT_ONCE = 2_000
 
 
-BY_SCORE = Coalesce("score", -1.0)  # no answer is the lowest on every database
+BY_SCORE = F("score").asc(nulls_first=True)  # no answer is the lowest on every database
 
 
 class WorklistChangeList(ChangeList):
