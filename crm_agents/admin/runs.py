@@ -34,12 +34,11 @@ class TrainingRunAdmin(RecordAdmin):
     list_display = ("started", "agent", "purpose", "state", "took", "started_by")
     list_display_links = ("started",)
     list_filter = ("purpose", "status", "agent", "created_at")
-    list_select_related = ("agent", "started_by")
     search_fields = ("=id", "agent__name", "agent__tenant", "started_by__username", "error")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[TrainingRun]:
-        found: QuerySet[TrainingRun] = super().get_queryset(request).select_related("agent", "sweep__agent")
-        return found
+        found: QuerySet[TrainingRun] = super().get_queryset(request)
+        return found.select_related("agent", "started_by", "sweep__agent")
 
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view

@@ -245,6 +245,7 @@ def test_nothing_is_erased_by_scores_of_older_data(scoring: ScoringRun, agent: A
     build_snapshot()
     assert erase_removed_customers(agent) == 0
 
+    assert scoring.snapshot_id is not None
     Snapshot.objects.exclude(pk=scoring.snapshot_id).delete()
     assert erase_removed_customers(agent) == 1
 

@@ -7,7 +7,6 @@ import pytest
 
 from crm_agents.folders import artifact_folder, predictions_file, records_folder, run_folder
 from crm_agents.models import Agent, ModelVersion, RunStatus, TrainingRun
-from crm_agents.services import versions
 from crm_agents.services.execution import execute_run
 from crm_agents.services.runs import start_run
 from crm_data.conf import root
@@ -48,7 +47,7 @@ def test_a_crash_before_the_commit_leaves_nothing_for_the_next_version(
         raise HandoffError("the disk is full")
 
     with monkeypatch.context() as patch:
-        patch.setattr(versions.audit, "record", fail)
+        patch.setattr("crm_agents.services.versions.audit.record", fail)
         execute_run(run.pk)
     run.refresh_from_db()
     assert run.status == RunStatus.FAILED

@@ -9,7 +9,7 @@ from django.utils import timezone
 from pytest_django.fixtures import DjangoAssertNumQueries
 
 from crm_agents.models import Agent, AuditEntry, ModelVersion, Purpose, RunStatus, TrainingRun
-from tests.crm_agents_admin.support import inline_parts, text_of
+from tests.crm_agents_admin.support import inline_parts, staff, text_of
 
 LIST = "/admin/crm_agents/trainingrun/"
 
@@ -39,8 +39,10 @@ class TestList:
     def test_more_runs_need_no_more_queries(
         self, viewer: Client, agent: Agent, django_assert_max_num_queries: DjangoAssertNumQueries
     ) -> None:
+        users = [staff(f"starter{number}") for number in range(4)]
         TrainingRun.objects.bulk_create(
-            TrainingRun(agent=agent, status=RunStatus.FAILED) for _number in range(40)
+            TrainingRun(agent=agent, status=RunStatus.FAILED, started_by=users[number % 4])
+            for number in range(40)
         )
 
         with django_assert_max_num_queries(8):
