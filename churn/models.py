@@ -1,5 +1,4 @@
 from django.db import models
-from django.db.models import F
 from django.utils.translation import gettext_lazy as _
 
 from crm_agents.models import ScoreRow
@@ -33,7 +32,5 @@ class ChurnScore(ScoreRow):
         ]
         indexes = [
             models.Index(fields=["scoring", "-score"], name="crm_agents_churn_score"),
-            # The admin's list, where customers without an answer come last on every database.
-            models.Index("scoring", F("score").desc(nulls_last=True), name="crm_agents_churn_list"),
             models.Index(fields=["scoring", "tier", "-score"], name="crm_agents_churn_tier"),
         ]

@@ -1,5 +1,4 @@
 from django.db import models
-from django.db.models import F
 from django.utils.translation import gettext_lazy as _
 
 from crm_agents.models import ScoreRow
@@ -14,8 +13,4 @@ class RecommendationSet(ScoreRow):
         constraints = [
             models.UniqueConstraint(fields=["scoring", "customer_id"], name="crm_agents_recommender_once"),
         ]
-        indexes = [
-            models.Index(fields=["scoring", "-score"], name="crm_agents_recommender_score"),
-            # The admin's list, where customers without an answer come last on every database.
-            models.Index("scoring", F("score").desc(nulls_last=True), name="crm_agents_recommender_list"),
-        ]
+        indexes = [models.Index(fields=["scoring", "-score"], name="crm_agents_recommender_score")]
