@@ -84,7 +84,8 @@ class ApiSchema(AutoSchema):
         operation: dict[str, Any] | None = super().get_operation(*args, **kwargs)
         if operation is not None:
             reference = self.resolve_serializer(ProblemSerializer, "response").ref
-            codes = READ_PROBLEMS if self.method == "GET" else tuple(PROBLEMS)
+            reading = (*READ_PROBLEMS, *getattr(self.view, "read_problems", ()))
+            codes = reading if self.method == "GET" else tuple(PROBLEMS)
             for code in codes:
                 operation["responses"].setdefault(
                     code, {"description": PROBLEMS[code], "content": {CONTENT_TYPE: {"schema": reference}}}

@@ -191,6 +191,7 @@ class ShadowView(ApiView):
 
 class ArtifactView(ApiView):
     required_permissions = {"GET": PROMOTE_VERSION}
+    read_problems = ("409",)  # a damaged folder
     tag = "versions"
 
     @describe(

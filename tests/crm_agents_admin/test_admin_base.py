@@ -46,4 +46,4 @@ def test_a_list_is_exported_as_it_is_filtered(viewer: Client, agent: Agent) -> N
     assert answer["Content-Type"] == "text/csv; charset=utf-8"
     lines = answer.getvalue().decode("utf-8-sig").splitlines()
     assert len(lines) == 2
-    assert lines[1].split(",")[1:3] == ["spare", "failed"]
+    assert lines[1].split(",")[1:4] == ["spare", "train", "failed"]
