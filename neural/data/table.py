@@ -14,8 +14,8 @@ from neural.data.history import Floats, History, Ints
 from neural.data.world import Queries, World
 
 LOOK_BACKS = (30, 90, 180, 365)  # days
-# Columns that move with the clock, whatever the customers do.
-CLOCK = frozenset({"year_known", "history_days", "season_sin", "season_cos"})
+# Columns that move with the clock, whatever the customers do: each of them grows a day older every day.
+CLOCK = frozenset({"year_known", "history_days", "tenure", "season_sin", "season_cos"})
 
 
 def _running(values: npt.NDArray[np.floating]) -> Floats:

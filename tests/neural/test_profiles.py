@@ -125,8 +125,8 @@ def test_scoring_what_was_tested_counts_what_the_reference_counts(
         "days_since",
     }
     assert expected < set(reference.features)
-    assert ("table_tenure" in reference.features) == (task == "churn")
-    assert "table_history_days" not in reference.features
+    assert ("table_spend" in reference.features) == (task == "churn")
+    assert not {"table_history_days", "table_tenure"} & set(reference.features)  # they drift by themselves
     assert "reference.json" in read_json(artifact / "manifest.json")["files"]
 
 
