@@ -35,6 +35,7 @@ def model_card(version: ModelVersion, folder: Path) -> dict[str, Any]:
         },
         "artifact": {"folder": version.artifact, "sha256": version.artifact_sha256},
         "config": configuration(version, folder),
+        **cleaning_done(folder),
         "evaluation": version.evaluation,
     }
     if version.parent is not None:
@@ -51,6 +52,15 @@ def configuration(version: ModelVersion, folder: Path) -> dict[str, Any]:
     # Where a folder lay on the machine that trained is nobody else's business.
     config.pop("dataset", None)
     return config
+
+
+def cleaning_done(folder: Path) -> dict[str, Any]:
+    """Return "cleaning" as the run did it, with the limits that it found in its training window."""
+    try:
+        card = read_json(folder / "model_card.json")
+    except (HandoffError, OSError):
+        return {}
+    return {"cleaning": card["cleaning"]} if isinstance(card.get("cleaning"), dict) else {}
 
 
 def settings_of(configuration: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -82,6 +92,12 @@ def _cleaning(cleaning: Mapping[str, Any]) -> list[tuple[str, str]]:
     clipped = cleaning.get("outliers") == "clip"
     share = number(100 * float(cleaning.get("quantile", 1)), 1)
     limit = _("clipped at the %(share)s %% quantile of the training window") % {"share": share}
+    fields = (("amount", _("amount")), ("quantity", _("quantity")))
+    found = [
+        f"{label} {number(cleaning[name], 2)}" for name, label in fields if cleaning.get(name) is not None
+    ]
+    if found:
+        limit = f"{limit} ({', '.join(found)})"
     return [
         (_("Lines that are equal in every column"), _("counted once") if dropped else _("kept")),
         (_("Extreme amounts and quantities"), limit if clipped else _("kept")),

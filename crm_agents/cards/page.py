@@ -8,7 +8,7 @@ from django.template.loader import render_to_string
 
 from crm_agents.cards.compression import compression_rows
 from crm_agents.cards.drawing import version_plots
-from crm_agents.cards.facts import configuration, preparation, settings_of
+from crm_agents.cards.facts import cleaning_done, configuration, preparation, settings_of
 from crm_agents.cards.slices import slices_table
 from crm_agents.cards.tables import leads_table, metrics_tables, windows
 from crm_agents.folders import artifact_folder
@@ -21,7 +21,8 @@ from crm_agents.words import number
 
 def card_context(version: ModelVersion) -> dict[str, Any]:
     """Return what the partial templates of a card show; agent, snapshot, run and parent are read."""
-    evaluation, settings = version.evaluation, configuration(version, artifact_folder(version))
+    evaluation, folder = version.evaluation, artifact_folder(version)
+    settings = configuration(version, folder)
     return {
         "version": version,
         "live": version.agent.live_version_id == version.pk,
@@ -36,7 +37,7 @@ def card_context(version: ModelVersion) -> dict[str, Any]:
         "sizes": {
             name: number(getattr(version.snapshot, name)) for name in ("events", "customers", "products")
         },
-        "preparation": preparation(settings, evaluation),
+        "preparation": preparation({**settings, **cleaning_done(folder)}, evaluation),
         "configuration": settings_of(settings),
     }
 

@@ -97,6 +97,20 @@ def test_preparation_is_told_in_words(viewer: Client, version: ModelVersion, age
     assert "<dt><code>epochs</code></dt><dd>6</dd>" in text
 
 
+def test_the_limits_that_training_found_are_told(
+    viewer: Client, version: ModelVersion, agents_root: Path
+) -> None:
+    done = '{"duplicates": "keep", "outliers": "clip", "quantile": 0.99, "amount": 1312.91, "quantity": null}'
+    write_artifact_config(agents_root, version, '{"cleaning": {"outliers": "clip", "quantile": 0.99}}')
+    folder = agents_root / "artifacts" / version.artifact
+    (folder / "model_card.json").write_text(f'{{"cleaning": {done}}}')
+
+    assert "99.0 % quantile of the training window (amount 1,312.91)</dd>" in text_of(
+        viewer.get(page(version))
+    )
+    assert viewer.get(f"{LIST}{version.pk}/model-card.json").json()["cleaning"]["amount"] == 1312.91
+
+
 def test_recommendations_have_plots_of_their_own(viewer: Client, agent: Agent, snapshot: Snapshot) -> None:
     text = text_of(viewer.get(page(make_version(agent, snapshot, number=3, evaluation=RANKING))))
 
