@@ -30,6 +30,8 @@ def test_swagger_ui_renders_and_calls_under_the_strict_policy(
 
     monkeypatch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")  # Playwright runs a loop in this thread
     client.force_login(rep)
+    paths = client.get("/api/v1/schema/?format=json").json()["paths"].values()
+    operations = sum(method in path for path in paths for method in ("get", "post", "put", "patch", "delete"))
     complaints: list[str] = []
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
@@ -44,7 +46,7 @@ def test_swagger_ui_renders_and_calls_under_the_strict_policy(
         page.on("pageerror", lambda error: complaints.append(str(error)))
         page.on("requestfailed", lambda request: complaints.append(request.url))
         page.goto(f"{live_server.url}/api/v1/docs/")
-        expect(page.locator(".opblock")).to_have_count(19)
+        expect(page.locator(".opblock")).to_have_count(operations)
         page.locator("#operations-customers-customers_list .opblock-summary-control").click()
         page.get_by_role("button", name="Try it out").click()
         page.get_by_role("button", name="Execute", exact=True).click()
