@@ -118,7 +118,7 @@ def empty_queues() -> None:
             queue.purge()
 
 
-def wait_for(ready: Callable[[], object], *, seconds: float = 60, about: Path | None = None) -> None:
+def wait_for(ready: Callable[[], object], *, seconds: float = 30, about: Path | None = None) -> None:
     """Wait until `ready` returns something true; fail with the end of the log `about` otherwise."""
     deadline = time.monotonic() + seconds
     while not ready():
