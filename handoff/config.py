@@ -53,6 +53,7 @@ LIMITS = {
     "dropout": Limit(low=0, high=1, below_high=True),
     "max_visits": Limit(high=4096),
     "pretrain_epochs": Limit(low=0, high=1000),
+    "refit_epochs": Limit(low=0, high=1000),
     "epochs": Limit(high=1000),
     "patience": Limit(high=1000),
     "batch_size": Limit(high=65536),
@@ -175,6 +176,7 @@ class TrainingConfig:
     pretrain: str = "auto"  # "auto" (not where `start` brings weights) | "always"
     pretrain_epochs: int = 1
     epochs: int = 6
+    refit_epochs: int = 0  # on everything before the test, once the model was chosen on the validation window
     patience: int = 2  # epochs without a better validation metric before stopping
     batch_size: int = 128
     learning_rate: float = 2e-3  # a pretrained text model wants a tenth of that or less

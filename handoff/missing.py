@@ -8,6 +8,8 @@ days         have, need  days from the first of them to the last
 early_days   have, need  days of history before the validation window
 no_examples  -           a training example before the validation window
 inactive     days        of one customer: a purchase within so many days
+no_sales     -           a sale of any product that is offered
+nothing_left -           of one customer: a product that was sold and that staff did not refuse
 
 Of tasks on texts that people labelled:
 

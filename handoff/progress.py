@@ -11,7 +11,7 @@ from typing import Any, Literal
 from handoff.files import read_json, write_json
 from handoff.missing import Missing
 
-Phase = Literal["preparing", "pretraining", "training", "evaluating", "scoring"]
+Phase = Literal["preparing", "pretraining", "training", "refitting", "evaluating", "scoring"]
 
 
 @dataclass(frozen=True)

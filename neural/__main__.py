@@ -66,6 +66,9 @@ def parser() -> argparse.ArgumentParser:
     answer.add_argument("texts", type=Path, help='JSON lines {"key", "text"}')
     answer.add_argument("--root", type=Path, required=True, help="folder the artifact must lie under")
     answer.add_argument("--out", type=Path, required=True, help="JSON lines, one for each text")
+    serve = commands.add_parser("serve", help="keep models loaded and answer lines, see handoff.serving")
+    serve.add_argument("--root", type=Path, required=True, help="folder the artifacts must lie under")
+    serve.add_argument("--models", type=int, default=2, help="how many to keep loaded")
     return root
 
 
@@ -132,6 +135,11 @@ def _ask(arguments: argparse.Namespace) -> None:
         from neural.text.scoring import answer_texts
 
         answer_texts(arguments.artifact, arguments.texts, root=arguments.root, out=arguments.out)
+        return
+    if arguments.command == "serve":
+        from neural.serving.loop import serve
+
+        serve(arguments.root, arguments.models)
         return
     from neural.judging import judge
     from neural.scoring import evaluate, score

@@ -18,7 +18,7 @@ from neural.calibration import Calibration
 from neural.compression.storage import Weights, pack, unpack
 from neural.data.attributes import NumberScale
 from neural.data.cleaning import Limits
-from neural.data.vocabulary import read_vocabulary
+from neural.data.vocabulary import Vocabulary, read_vocabulary
 from neural.data.world import World, scoring_world
 from neural.encoder import Shape
 from neural.model import Model
@@ -79,29 +79,52 @@ def write_artifact(
     publish_folder(temporary, folder)
 
 
-def read_world(folder: Path, dataset: Dataset, *, cuts: Sequence[float], shard: int | None = None) -> World:
-    """Read the dataset as the artifact's model sees it."""
-    config = TrainingConfig.read(folder)
+def read_learnt(
+    folder: Path, dataset: Dataset, vocabulary: Vocabulary | None = None
+) -> tuple[Vocabulary, NumberScale, Limits]:
+    """What an artifact says of products and numbers; the dataset's other products too, where not given."""
     learnt = read_json(folder / "model.json")
     scale, limits = NumberScale(**learnt["scale"]), Limits(**learnt.get("limits", {}))
-    vocabulary = read_vocabulary(folder, dataset)
+    if vocabulary is not None:
+        return vocabulary, scale, limits
+    vocabulary, config = read_vocabulary(folder, dataset), TrainingConfig.read(folder)
     if config.text_model:
         from neural.text.products import with_kept_texts  # as above
 
         vocabulary = with_kept_texts(vocabulary, config.text_model, folder)
-    return scoring_world(config, dataset, vocabulary, scale, limits, cuts=cuts, shard=shard)
+    return vocabulary, scale, limits
+
+
+def read_world(
+    folder: Path,
+    dataset: Dataset,
+    *,
+    cuts: Sequence[float],
+    shard: int | None = None,
+    crowd: World | None = None,
+) -> World:
+    """Read the dataset as the artifact's model sees it: all of it, or a shard before the `crowd`."""
+    config = TrainingConfig.read(folder)
+    vocabulary, scale, limits = read_learnt(folder, dataset, crowd.vocabulary if crowd else None)
+    return scoring_world(config, dataset, vocabulary, scale, limits, cuts=cuts, shard=shard, crowd=crowd)
 
 
 def open_artifact(
-    folder: Path, root: Path, dataset: Dataset, *, cuts: Sequence[float], shard: int | None = None
+    folder: Path,
+    root: Path,
+    dataset: Dataset,
+    *,
+    cuts: Sequence[float],
+    shard: int | None = None,
+    crowd: World | None = None,
 ) -> Opened:
-    """Open a model for a dataset read up to the last of `cuts`.
+    """Open a model for a dataset read up to the last of `cuts`; with a `crowd`, for a shard of it alone.
 
     Raises HandoffError for an artifact outside `root`, damaged, or with files its manifest does not list.
     """
     check_artifact(folder, root=root)
     config, raw = TrainingConfig.read(folder), read_json(folder / "model.json")
-    task = open_task(folder, dataset, cuts=cuts, shard=shard)
+    task = open_task(folder, dataset, cuts=cuts, shard=shard, crowd=crowd)
     world, shape = task.world, Shape(**raw["shape"])
     model = Model(shape, task.head(shape), world.vocabulary)
     model.load_state_dict(read_weights(folder))
@@ -110,10 +133,18 @@ def open_artifact(
     return Opened(task, model, read_json(folder / "calibration.json"), raw["windows"])
 
 
-def open_task(folder: Path, dataset: Dataset, *, cuts: Sequence[float], shard: int | None = None) -> Task:
+def open_task(
+    folder: Path,
+    dataset: Dataset,
+    *,
+    cuts: Sequence[float],
+    shard: int | None = None,
+    crowd: World | None = None,
+) -> Task:
     """Make an artifact's task over a dataset, without its model; the caller has checked the artifact."""
     task_class = find_task(TrainingConfig.read(folder).task)
-    world = read_world(folder, dataset, cuts=cuts, shard=shard if task_class.own_shard_only else None)
+    alone = task_class.own_shard_only or crowd is not None
+    world = read_world(folder, dataset, cuts=cuts, shard=shard if alone else None, crowd=crowd)
     return task_class(world, read_json(folder / "model.json")["learnt"])
 
 

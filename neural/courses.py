@@ -23,7 +23,7 @@ from neural.compression.storage import round_weights
 from neural.data.world import training_world
 from neural.factors import purchase_factors
 from neural.fitting import TOO_SHORT, Fitter, State
-from neural.lessons import EventLessons, Lessons, trainable
+from neural.lessons import EventLessons, LastLessons, Lessons, trainable
 from neural.model import Model, shape_of
 from neural.profiles import make_reference
 from neural.requirements import require_enough
@@ -43,6 +43,7 @@ class Course(Protocol):
 
     windows: Windows
     metric: str  # higher is better
+    calibration: Calibration  # what `calibrate` learnt
     started: dict[str, Any] | None  # what was taken over from `config.start`
 
     def examples(self) -> int:
@@ -62,6 +63,12 @@ class Course(Protocol):
 
     def calibrate(self) -> None:
         """Learn on the validation window how to turn the fitted model's answers into probabilities."""
+
+    def refits(self) -> bool:
+        """Whether the model is fitted once more before its test."""
+
+    def refit(self, fitter: Fitter, calibration: Calibration) -> None:
+        """Let the chosen model learn from the validation window too; it keeps the calibration from before."""
 
     def report(self, cutoff: float) -> Report:
         """Measure the calibrated model on the window that begins at `cutoff`."""
@@ -169,6 +176,17 @@ class EventCourse:
     def calibrate(self) -> None:
         round_weights(self.model, self.config.export)
         self.calibration = self.task.calibrate(self.model, self.windows)
+
+    def refits(self) -> bool:
+        return self.config.refit_epochs > 0
+
+    def refit(self, fitter: Fitter, calibration: Calibration) -> None:
+        if fitter.reached("refitting"):
+            self.begin()
+        lessons = LastLessons(self.world, self.windows, self.task)
+        fitter.fit("refitting", self.model, lessons, self.config.refit_epochs)
+        self.calibration = calibration
+        round_weights(self.model, self.config.export)
 
     def report(self, cutoff: float) -> Report:
         return self.task.report(self.model, self.calibration, self.windows, cutoff)

@@ -25,7 +25,7 @@ from neural.runs import StopFlag, Stopped
 
 CLIP = 1.0  # of the gradient's norm
 FLOOR = 0.05  # of the learning rate, where a schedule ends
-PHASES: tuple[Phase, ...] = ("pretraining", "training")
+PHASES: tuple[Phase, ...] = ("pretraining", "training", "refitting")
 TOO_SHORT: Missing = {"code": "no_examples"}
 B = TypeVar("B")  # a batch, in whatever form its lessons keep it
 

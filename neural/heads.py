@@ -4,29 +4,33 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from neural.data import repeats, trends
+from neural.data import candidates, repeats, trends
 from neural.data.batches import QUERY_NUMBERS, Batch
 from neural.encoder import Shape
 
 Inputs = dict[str, Tensor]
 OWNED = repeats.DECAYS.index(120.0)  # the count that weighs a customer's products
+HIDDEN = 64  # units of the judges of pairs
 
-# Weights at which learning begins: what a customer buys first, then what goes with it, then what sells.
-# A small shop has too few steps to find them; fitted by themselves they come out near these.
-TREND = (0.0, 0.4, 0.0)
-COMPANY = (0.6,)
-MEMORY = (-0.5, 0.0, 0.6, 0.5, 0.3, 0.4, 0.0, 0.7, 0.0)
-REPEAT = (0.3,)
+# Weights of features, by their columns, at which learning begins: what a customer buys first, then what goes
+# with it, then what sells. A small shop has too few steps to find them.
+AGAIN = {1: 0.3, 2: 0.4, 3: 0.3, 4: 0.2, repeats.FEATURES - 3: 0.3}  # decayed counts, share of the orders
+AGAIN_AHEAD = 3.0  # logit of what was bought before beside what was not
+ANEW = {repeats.FEATURES: 0.8, repeats.FEATURES + 2: 0.3}  # goes with the customer's products, suits them
+TREND = (0.0, 0.4, *[0.0] * (trends.FEATURES - 2))  # weights of a day's sales at which learning begins
 
 
 class NextProductHead(nn.Module):
-    """Logit of each product = taste + trends + company + memory of the customer's own purchases.
+    """Logit of each product = trends, and for the customer's candidates what a judge of pairs adds.
 
-    taste   state · product vector, and a bias per product
-    trends  weights of recent sales and of last year's season, chosen by the state
-    company weight, chosen by the state, of how strongly the customer's products go with it
-    memory  weights of the decayed own counts and of that company, chosen by the state, and a repeat bias
-            per product (the copy mechanism: what a customer bought, and how long ago, is most of the answer)
+    trends  weights, chosen by the state, of what sells lately and sold in this season
+    judges  of a candidate bought before: how often, how lately, is it due (with a bias per product); of one
+            new to the customer: does it go with what the customer buys, is it rising, is it affordable.
+            Both see the state, all features of the pair and the market, and meet in one softmax, so that
+            training mixes what is bought again with what is discovered.
+
+    Outside the candidates a logit is a product of vectors, see `neural.retrieval`. Nothing else of a product
+    itself is learnt here: vectors that have seen what the training queries ask for would answer by heart.
     """
 
     def __init__(self, shape: Shape) -> None:
@@ -34,16 +38,12 @@ class NextProductHead(nn.Module):
         width = shape.width
         self.linear = shape.backbone == "mf"
         self.ask = nn.Linear(2 * width + QUERY_NUMBERS, width)
-        self.taste = nn.Linear(width, width)
-        self.bias = nn.Embedding(shape.products + 1, 1)
         self.trend = _begin_at(nn.Linear(width, trends.FEATURES), TREND)
-        self.company = _begin_at(nn.Linear(width, 1), COMPANY)
-        self.memory = _begin_at(nn.Linear(width, repeats.FEATURES + 1), MEMORY)
+        self.again = PairJudge(width, shape.dropout, AGAIN, AGAIN_AHEAD)
+        self.anew = PairJudge(width, shape.dropout, ANEW)
         self.repeat_bias = nn.Embedding(shape.products + 1, 1)
-        self.repeat_base = _begin_at(nn.Linear(width, 1), REPEAT)
         self.dropout = nn.Dropout(shape.dropout)
-        for weight in (self.bias.weight, self.repeat_bias.weight, self.taste.weight, self.taste.bias):
-            nn.init.zeros_(weight)
+        nn.init.zeros_(self.repeat_bias.weight)
 
     def forward(self, state: Tensor, batch: Batch, products: Tensor, row: Tensor, inputs: Inputs) -> Tensor:
         """-> (Q, P)"""
@@ -52,15 +52,13 @@ class NextProductHead(nn.Module):
         if not self.linear:
             asked = F.gelu(asked)
         asked = self.dropout(asked)
-        logits = self.taste(asked) @ products.T + self.bias(row).squeeze(1)  # (Q, P)
-        logits = logits + self._trends(asked, inputs, len(row))
-        logits = logits + self.company(asked) * inputs["company"][:, : len(row)]
-        return self._remember(logits, asked, row, inputs)
+        logits = self._trends(asked, inputs, len(row))  # (Q, P)
+        return self._judge(logits, asked, batch, row, inputs)
 
     def _owned(self, products: Tensor, queries: int, inputs: Inputs) -> Tensor:
         """Mean vector of all the customer ever bought, recent purchases weighing more. -> (Q, D)"""
         query = inputs["own_query"]  # (R,) sorted
-        weight = inputs["own_features"][:, OWNED]  # (R,)
+        weight = inputs["own_weight"]  # (R,)
         total = torch.zeros(queries, device=weight.device).index_add(0, query, weight)
         start = torch.searchsorted(query, torch.arange(queries, device=query.device))
         share = (weight / total[query]).to(products.dtype)
@@ -69,22 +67,55 @@ class NextProductHead(nn.Module):
 
     def _trends(self, asked: Tensor, inputs: Inputs, size: int) -> Tensor:
         """Day by day, as queries share few days: that is a third of the traffic of a gather. -> (Q, P)"""
-        found = inputs["trends"][:, :size]  # (days, P, 3)
+        found = inputs["trends"][:, :size]  # (days, P, F)
         day = inputs["trend_row"]  # (Q,)
         order = torch.argsort(day, stable=True)
         counts = torch.bincount(day, minlength=len(found)).tolist()
-        weight = self.trend(asked)[order].split(counts)  # days x (q, 3)
+        weight = self.trend(asked)[order].split(counts)  # days x (q, F)
         pieces = [part @ found[index].T for index, part in enumerate(weight)]  # days x (q, P)
         return torch.cat(pieces)[torch.argsort(order)]
 
-    def _remember(self, logits: Tensor, asked: Tensor, row: Tensor, inputs: Inputs) -> Tensor:
-        query, product = inputs["own_query"], inputs["own_product"]  # (R,), (R,)
-        company = inputs["company"][query, product]  # (R,)
-        features = torch.cat([inputs["own_features"], company[:, None]], dim=1)
-        bonus = (self.memory(asked)[query] * features).sum(1)  # (R,)
-        bonus = bonus + self.repeat_base(asked)[query, 0] + self.repeat_bias(row[product])[:, 0]
-        flat = logits.reshape(-1).index_add(0, query * logits.shape[1] + product, bonus)  # (Q * P,)
+    def _judge(self, logits: Tensor, asked: Tensor, batch: Batch, row: Tensor, inputs: Inputs) -> Tensor:
+        known = inputs["pair_product"] < len(row)  # in training later products stay unknown
+        query, product = inputs["pair_query"][known], inputs["pair_product"][known]  # (R,), (R,)
+        own, features = inputs["pair_own"][known], inputs["pair_features"][known]  # (R,), (R, F)
+        bonus = torch.zeros(len(query), device=features.device, dtype=logits.dtype)
+        for judge, mine in ((self.again, own), (self.anew, ~own)):
+            found = judge(features[mine], asked, batch.query_numbers, query[mine])
+            bonus = bonus.masked_scatter(mine, found.to(bonus.dtype))
+        bonus = bonus + self.repeat_bias(row[product])[:, 0] * own
+        flat = logits.reshape(-1).index_add(
+            0, query * logits.shape[1] + product, bonus.to(logits.dtype)
+        )  # (Q * P,)
         return flat.view_as(logits)
+
+
+class PairJudge(nn.Module):
+    """What the features of one pair, (R, F), say for it: a residual network beside a linear one."""
+
+    def __init__(self, width: int, dropout: float, begin: dict[int, float], ahead: float = 0.0) -> None:
+        super().__init__()
+        self.features = nn.Linear(candidates.FEATURES, HIDDEN)
+        self.numbers = nn.Linear(QUERY_NUMBERS, HIDDEN, bias=False)
+        self.state = nn.Linear(width, HIDDEN, bias=False)
+        self.inner = nn.Linear(HIDDEN, HIDDEN)
+        self.out = nn.Linear(HIDDEN, 1)
+        weights = tuple(begin.get(column, 0.0) for column in range(candidates.FEATURES))
+        self.straight = nn.Linear(candidates.FEATURES, 1)
+        self.dropout = nn.Dropout(dropout / 2)
+        for weight in (self.state.weight, self.out.weight, self.out.bias):
+            nn.init.zeros_(weight)
+        with torch.no_grad():
+            self.straight.weight.copy_(torch.tensor([weights]))
+            self.straight.bias.fill_(ahead)
+
+    def forward(self, features: Tensor, asked: Tensor, numbers: Tensor, query: Tensor) -> Tensor:
+        """-> (R,)"""
+        customer = self.state(asked) + self.numbers(numbers)  # (Q, H)
+        hidden = F.gelu(self.features(features) + customer[query])  # (R, H)
+        hidden = hidden + F.gelu(self.inner(hidden))
+        found: Tensor = (self.out(self.dropout(hidden)) + self.straight(features)).squeeze(1)
+        return found
 
 
 def _begin_at(layer: nn.Linear, values: tuple[float, ...]) -> nn.Linear:
@@ -140,21 +171,6 @@ class SurvivalHead(nn.Module):
         joined = torch.cat([self.dropout(state), inputs["table"]], dim=1)  # (Q, D + columns)
         logits: Tensor = self.hazard(self.body(joined))
         return logits
-
-
-def set_loss(logits: Tensor, query: Tensor, product: Tensor, weight: Tensor | None = None) -> Tensor:
-    """Softmax cross-entropy against a set: the mean over queries of the mean over each one's products.
-
-    logits (Q, P); query and product (R,) are the pairs of the sets, no query without one. `weight` (R,)
-    makes the mean over a query's products a weighted one.
-    """
-    log_norm = torch.logsumexp(logits, dim=1)  # (Q,)
-    chosen = logits[query, product] - log_norm[query]  # (R,)
-    if weight is not None:
-        total = torch.zeros(len(logits), device=weight.device).index_add(0, query, weight)  # (Q,)
-        return -(chosen * weight / total[query]).sum() / len(logits)
-    size = torch.bincount(query, minlength=len(logits)).clamp(min=1)
-    return -(chosen / size[query]).sum() / len(logits)
 
 
 def survival_loss(

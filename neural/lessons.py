@@ -17,6 +17,7 @@ from neural.data.world import Queries, World
 from neural.heads import Inputs
 from neural.model import Model
 from neural.prediction import device_of, to_device
+from neural.tasks.base import Task
 from neural.windows import Windows
 
 B = TypeVar("B")
@@ -52,8 +53,16 @@ class EventLessons:
     windows: Windows
     task: Examples
 
+    @property
+    def until(self) -> float:
+        """Where the targets end."""
+        return self.windows.validation
+
+    def asked(self, rng: np.random.Generator) -> Queries:
+        return self.task.training_queries(self.windows, rng)
+
     def epoch(self, rng: np.random.Generator) -> list[Queries]:
-        queries = self.task.training_queries(self.windows, rng)
+        queries = self.asked(rng)
         return [
             queries.take(index) for index in split(self.world, queries, self.world.config.batch_size, rng)
         ]
@@ -68,9 +77,22 @@ class EventLessons:
         device = device_of(model)
         seen = augment(make_batch(self.world, queries, first), amounts, rng).to(device)
         inputs = to_device(self.task.inputs(queries), device)
-        targets = to_device(self.task.targets(queries, self.windows.validation), device)
+        targets = to_device(self.task.targets(queries, self.until), device)
         answer: Tensor = model(seen, inputs)
         return self.task.loss(answer.float(), targets)
+
+
+class LastLessons(EventLessons):
+    """What is learnt once the model has been chosen: the days that it was chosen by are held back no more."""
+
+    task: Task
+
+    @property
+    def until(self) -> float:
+        return self.windows.test
+
+    def asked(self, rng: np.random.Generator) -> Queries:
+        return self.task.refitting_queries(self.windows, rng)
 
 
 def trainable(model: nn.Module) -> int:

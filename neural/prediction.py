@@ -13,7 +13,17 @@ from neural.data.world import Queries, World
 from neural.heads import Inputs
 from neural.model import Model
 
-BATCH = 256  # customers
+BATCH, FEWEST = 256, 16  # customers
+CELLS = 4_000_000  # of a batch's answer, so that its memory does not grow with the catalogue
+
+
+def at_once(width: int) -> int:
+    """How many customers to ask about together, each of whose answers has `width` numbers.
+
+    >>> [at_once(width) for width in (1, 5_000, 100_000, 1_000_000)]
+    [256, 256, 40, 16]
+    """
+    return max(FEWEST, min(BATCH, CELLS // max(width, 1)))
 
 
 def device_of(model: Model) -> torch.device:
@@ -27,12 +37,12 @@ def to_device(values: Inputs, device: torch.device) -> Inputs:
 
 
 def answers(
-    model: Model, world: World, queries: Queries, inputs: Callable[[Queries], Inputs]
+    model: Model, world: World, queries: Queries, inputs: Callable[[Queries], Inputs], width: int = 1
 ) -> Iterator[tuple[Ints, Queries, npt.NDArray[Any]]]:
-    """Yield (indices, queries, answer as float32 array) for batches of the queries."""
+    """Yield (indices, queries, answer as float32 array) for batches of the queries; see `at_once`."""
     device = device_of(model)
     model.eval()
     with torch.inference_mode():
-        for index, part in in_batches(world, queries, BATCH):
+        for index, part in in_batches(world, queries, at_once(width)):
             answer = model(make_batch(world, part).to(device), to_device(inputs(part), device))
             yield index, part, np.asarray(answer.float().cpu())

@@ -6,17 +6,20 @@ from typing import Any
 
 import polars as pl
 
+from handoff.artifact import check_artifact
 from handoff.config import TrainingConfig
 from handoff.dataset import Dataset, shard_of
 from handoff.errors import HandoffError
 from handoff.files import write_bytes, write_json
 from handoff.predictions import write_predictions
 from handoff.profiles import Reference, profile_path
-from handoff.scores import SCORES
-from neural.artifacts import open_artifact
+from handoff.scores import SCORES, side_path
+from neural.artifacts import Opened, open_artifact
 from neural.courses import COURSES
+from neural.crowds import crowd_for
 from neural.evaluation.intervals import intervals
 from neural.profiles import make_profile
+from neural.tasks import find_task
 from neural.windows import Windows, parse_time, to_days
 
 INSTANT = 1 / 86_400_000  # a millisecond: an event at `as_of` itself is known
@@ -32,14 +35,26 @@ def score(artifact: Path, dataset_folder: Path, *, root: Path, shard: int, as_of
         frame = _labelled(artifact, dataset, root, moment, shard, customers)
         _write(frame, out)
         return len(frame)
-    opened = open_artifact(artifact, root, dataset, cuts=(moment - 30.0, moment), shard=shard)
-    frame = opened.task.score(opened.model, opened.calibration, moment, customers)
+    opened = _open(artifact, root, dataset, moment, shard, out.parent)
+    place = {"shard": shard, "shards": dataset.manifest.shards}
+    frame, sides = opened.task.score_with_sides(opened.model, opened.calibration, moment, customers, **place)
     reference = Reference.read(artifact)
     if reference is not None:
         scores = dict(frame.select("customer", "score").iter_rows())
         make_profile(reference, opened.task, dataset, moment, scores).write(profile_path(out))
+    for name, side in sides.items():
+        _write_parquet(side, side_path(out, name))
     _write(frame, out)
     return len(frame)
+
+
+def _open(artifact: Path, root: Path, dataset: Dataset, moment: float, shard: int, place: Path) -> Opened:
+    """Open a model for one shard. What it asks of the others' customers is kept in `place` for all shards."""
+    cuts, crowd = (moment - 30.0, moment), None
+    if dataset.manifest.shards > 1 and not find_task(TrainingConfig.read(artifact).task).own_shard_only:
+        check_artifact(artifact, root=root)
+        crowd = crowd_for(place, artifact, dataset, cuts)
+    return open_artifact(artifact, root, dataset, cuts=cuts, shard=shard, crowd=crowd)
 
 
 def answers_of_shard(artifact: Path, dataset: Dataset, shard: int, as_of: str) -> pl.DataFrame:
@@ -72,8 +87,12 @@ def _customers(dataset: Dataset, shard: int) -> list[str]:
 
 
 def _write(frame: pl.DataFrame, out: Path) -> None:
+    _write_parquet(frame.select(SCORES.names()).cast(SCORES).sort("customer"), out)
+
+
+def _write_parquet(frame: pl.DataFrame, out: Path) -> None:
     buffer = BytesIO()
-    frame.select(SCORES.names()).cast(SCORES).sort("customer").write_parquet(buffer, compression="zstd")
+    frame.write_parquet(buffer, compression="zstd")
     write_bytes(out, buffer.getvalue())
 
 

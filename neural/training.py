@@ -4,6 +4,7 @@ from pathlib import Path
 
 from handoff.files import write_json
 from handoff.progress import Outcome, ProgressWriter
+from neural.fitted import Fitted
 from neural.preparation import prepare
 from neural.reports import evaluation_record, keep_examples, model_card
 from neural.runs import StopFlag, finish
@@ -27,15 +28,23 @@ def _train(
     ready = prepare(folder, progress, stop, test=True, root=root, checkpoint_seconds=checkpoint_seconds)
     course, laps = ready.course, ready.laps
     windows = course.windows
-    state = course.fit(ready.fitter)
-    laps.end("fitting")
-
-    progress.write("evaluating", 0, 3)
-    stop.check()
-    course.calibrate()
-    validation = course.report(windows.validation)
+    fitted = Fitted.read(folder) if ready.fitter.reached("refitting") else None
+    if fitted is None:
+        state = course.fit(ready.fitter)
+        laps.end("fitting")
+        if not course.refits():
+            progress.write("evaluating", 0, 3)
+        stop.check()
+        course.calibrate()
+        fitted = Fitted(state, course.calibration, course.report(windows.validation))
+        laps.end("evaluating")
+    if course.refits():
+        fitted.write(folder)
+        course.refit(ready.fitter, fitted.calibration)
+        laps.end("refitting")
     progress.write("evaluating", 1, 3)
     stop.check()
+    state, validation = fitted.state, fitted.validation
     test = keep_examples(folder, course.report(windows.test), ready.dataset, ready.config)
     progress.write("evaluating", 2, 3)
     laps.end("evaluating")

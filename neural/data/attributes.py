@@ -39,10 +39,14 @@ class NumberScale:
 
 def read_attributes(dataset: Dataset, customers: list[str], excluded: Iterable[str]) -> list[dict[str, Any]]:
     """Return each customer's attributes less the excluded ones; {} for a customer the table lacks."""
-    table = dataset.customers().select("customer", "attributes").collect()
     wanted = pl.DataFrame({"customer": customers}, schema={"customer": pl.String})
+    table = dataset.customers().select("customer", "attributes")
+    table = table.join(wanted.lazy(), on="customer", how="semi", maintain_order="left")
     joined = wanted.join(
-        table.unique("customer", keep="first"), on="customer", how="left", maintain_order="left"
+        table.collect(engine="streaming").unique("customer", keep="first"),
+        on="customer",
+        how="left",
+        maintain_order="left",
     )
     left_out = set(excluded)
     return [_parse(text, left_out) for text in joined["attributes"]]

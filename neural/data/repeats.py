@@ -11,7 +11,8 @@ import numpy.typing as npt
 from neural.data.history import Floats, History, Ints, expand
 
 DECAYS = (14.0, 45.0, 120.0, 365.0)  # days after which a purchase weighs 1/e
-FEATURES = len(DECAYS) + 4
+ORDERS = (2, 5)  # newest orders of which it is counted how many held a product
+FEATURES = len(DECAYS) + 4 + 2 + len(ORDERS)
 
 
 @dataclass(frozen=True)
@@ -41,13 +42,15 @@ class OwnProducts:
         self.pair_start = np.searchsorted(pairs // width, np.arange(len(history.customers) + 1))
         self.slot = inverse - self.pair_start[customer]  # (B,) number of the product within its customer
         self.time = history.visit_time[self.visit]
+        self.order = np.searchsorted(history.outcomes, self.visit)  # (B,) counted along all orders
 
     def before(self, customer: Ints, time: Floats) -> Repeats:
         """Collect the purchases of each query's customer strictly before its time.
 
         Features: log1p of the count decayed at each of DECAYS and of the plain count; whether it was
         bought more than once; log of the days since, over the usual gap (0 where there is none); log1p
-        of the days since.
+        of the days since; log1p of the orders since; share of all orders that held it, and of the newest
+        ORDERS.
         """
         history = self.history
         start = np.searchsorted(self.visit, history.visit_start[customer])
@@ -71,6 +74,24 @@ class OwnProducts:
         owner, pair = expand(self.pair_start[customer], self.pair_start[customer + 1])
         gap = span / np.maximum(times - 1, 1)
         due = np.where(gap > 0, np.log(np.maximum(since, 0.5) / np.maximum(gap, 0.5)), 0.0)
-        columns = [*np.log1p(decayed), np.log1p(times), times > 1, due, np.log1p(since) / 4]
+        now = history.outcomes_before(customer, time)  # (Q,)
+        orders = now - np.searchsorted(history.outcomes, history.visit_start[customer])
+        back = now[query] - 1 - self.order[line]  # 0 in the newest order
+        newest = np.zeros(total)
+        newest[cell] = back
+        lately = [
+            np.bincount(cell, back < number, total)[live] / np.minimum(orders[owner[live]], number)
+            for number in ORDERS
+        ]
+        columns = [
+            *np.log1p(decayed),
+            np.log1p(times),
+            times > 1,
+            due,
+            np.log1p(since) / 4,
+            np.log1p(newest[live]) / 2,
+            times / orders[owner[live]],
+            *lately,
+        ]
         features = np.stack(columns, axis=1).astype(np.float32)
         return Repeats(owner[live], self.pair_product[pair[live]], features, times, since, span)

@@ -28,7 +28,7 @@ class Neighbours:
         step = max(ANCHOR_DAYS, (first - world.start) / MOST_ANCHORS)
         before = np.arange(first - step, world.start, -step)
         self.anchors = np.unique(np.concatenate([before, world.cuts]))
-        self._similar: dict[int, sparse.csr_array] = {}
+        self._similar: dict[float, sparse.csr_array] = world.worked_out.setdefault("similar", {})
 
     def closeness(self, queries: Queries) -> npt.NDArray[np.float32]:
         """log1p of ten times the score over the query's mean score, 0 where nothing is similar. (Q, P)"""
@@ -40,11 +40,21 @@ class Neighbours:
             found[rows] = _relative(counts[rows] @ self._similar_at(int(anchor))).toarray()
         return found
 
+    def anchor(self, time: float) -> float:
+        """The newest anchor at or before `time`; minus infinity where there is none."""
+        number = int(np.searchsorted(self.anchors, time, side="right")) - 1
+        return float(self.anchors[number]) if number >= 0 else -np.inf
+
+    def similar(self, time: float) -> sparse.csr_array | None:
+        """What is known at `time` of which products are alike; None before the first anchor. (P, P)"""
+        anchor = int(np.searchsorted(self.anchors, time, side="right")) - 1
+        return self._similar_at(anchor) if anchor >= 0 else None
+
     def _similar_at(self, anchor: int) -> sparse.csr_array:
-        if anchor not in self._similar:
-            similar = similar_products(self.world, float(self.anchors[anchor]))
-            self._similar[anchor] = similar.astype(np.float32)
-        return self._similar[anchor]
+        moment = float(self.anchors[anchor])
+        if moment not in self._similar:
+            self._similar[moment] = similar_products(self.world.everyone, moment).astype(np.float32)
+        return self._similar[moment]
 
 
 def _relative(scores: sparse.csr_array) -> sparse.csr_array:

@@ -64,8 +64,16 @@ def fit_vocabulary(dataset: Dataset, *, end: float, until: float | None = None) 
     No event from `until` on is read.
     """
     events = dataset.events().filter(pl.col("at") < EPOCH + timedelta(days=end))
-    products = events.select(pl.col("product").drop_nulls().unique().sort()).collect()["product"].to_list()
-    kinds = events.select(pl.col("kind").drop_nulls().unique().sort()).collect()["kind"].to_list()
+    products = (
+        events.select(pl.col("product").drop_nulls().unique().sort())
+        .collect(engine="streaming")["product"]
+        .to_list()
+    )
+    kinds = (
+        events.select(pl.col("kind").drop_nulls().unique().sort())
+        .collect(engine="streaming")["kind"]
+        .to_list()
+    )
     known = dataset.products().filter(pl.col("product").is_in(products))
     categories = known.select(pl.col("category").drop_nulls().unique().sort()).collect()["category"]
     named = [name for name in categories.to_list() if name != UNKNOWN]
@@ -90,7 +98,7 @@ def complete_vocabulary(
     events = dataset.events()
     if until is not None:
         events = events.filter(pl.col("at") < EPOCH + timedelta(days=until))
-    seen = events.select(pl.col("product").drop_nulls().unique()).collect()["product"]
+    seen = events.select(pl.col("product").drop_nulls().unique()).collect(engine="streaming")["product"]
     later = sorted((set(seen) | set(table["product"])) - set(products))
     names = [*products, *later]
     facts = pl.DataFrame({"product": names}, schema={"product": pl.String}).join(

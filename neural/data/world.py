@@ -1,8 +1,9 @@
 """The world: everything a task knows about one dataset, ready to be asked about any moment."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -11,9 +12,11 @@ from handoff.config import TrainingConfig
 from handoff.dataset import UTC_TIME, Dataset
 from neural.data.attributes import Attributes, NumberScale, encode_attributes, fit_scale, read_attributes
 from neural.data.cleaning import Limits, fit_limits
+from neural.data.everyone import join, slim
 from neural.data.history import MILLISECONDS, Floats, History, Ints, read_history
 from neural.data.repeats import OwnProducts
 from neural.data.said import Said, read_said
+from neural.data.traits import Traits, Word, read_traits
 from neural.data.trends import Trends
 from neural.data.vocabulary import Vocabulary, fit_vocabulary
 from neural.windows import parse_time, to_days
@@ -44,18 +47,43 @@ class World:
     cuts: tuple[float, ...]  # moments at which it is asked about, see `read_history`
     limits: Limits
     said: Said
+    crowd: "World | None" = None  # everybody, where `history` holds only some of the customers
+    traits: Traits = field(default_factory=Traits)  # of every customer the dataset lists
+
+    @property
+    def everyone(self) -> "World":
+        """The world that knows what all customers do, of which this one may hold a part."""
+        return self.crowd or self
+
+    @cached_property
+    def worked_out(self) -> dict[str, Any]:
+        """What was worked out of everybody's history and is asked for again, by what it is."""
+        return self.crowd.worked_out if self.crowd else {}
+
+    def market_time(self, time: Floats) -> Floats:
+        """When to look at what everybody does: after the last of `cuts` nothing of it was read. (Q,)"""
+        return np.minimum(time, max(self.everyone.cuts))
 
     @cached_property
     def own(self) -> OwnProducts:
         return OwnProducts(self.history)
 
     @cached_property
+    def worn(self) -> Ints:
+        """Numbers of the traits of each customer of the history, -1 for padding. (N, W)"""
+        return self.traits.of(self.history.customers)
+
+    @cached_property
     def trends(self) -> Trends:
-        return Trends(self.history, len(self.vocabulary.products))
+        if self.crowd:
+            return self.crowd.trends
+        return Trends(self.history, len(self.vocabulary.products), until=max(self.cuts))
 
     @cached_property
     def first_sale(self) -> Floats:
         """When each product first occurred, infinity where never. (P,)"""
+        if self.crowd:
+            return self.crowd.first_sale
         first = np.full(len(self.vocabulary.products), np.inf)
         np.minimum.at(first, self.history.line_product, self.history.visit_time[self.history.line_visit])
         return first
@@ -101,8 +129,10 @@ def training_world(
     scale = fit_scale([rows[index] for index in early])
     attributes = encode_attributes(rows, scale)
     said = read_said(dataset, config.agent, history.customers, vocabulary)
-    start = _start(dataset)
-    return World(config, vocabulary, history, attributes, scale, start, tuple(cuts), limits, said)
+    start, traits = _start(dataset), read_traits(dataset, config.excluded)
+    return World(
+        config, vocabulary, history, attributes, scale, start, tuple(cuts), limits, said, traits=traits
+    )
 
 
 def scoring_world(
@@ -114,14 +144,66 @@ def scoring_world(
     *,
     cuts: Sequence[float],
     shard: int | None = None,
+    crowd: World | None = None,
 ) -> World:
-    """Read a dataset with what an artifact learnt."""
+    """Read a dataset with what an artifact learnt; of a shard's customers alone, before the `crowd`."""
     history = _history(config, dataset, vocabulary, limits, cuts, shard)
     rows = read_attributes(dataset, history.customers, config.excluded)
     attributes = encode_attributes(rows, scale)
     said = read_said(dataset, config.agent, history.customers, vocabulary)
-    start = _start(dataset)
-    return World(config, vocabulary, history, attributes, scale, start, tuple(cuts), limits, said)
+    if crowd is None:
+        traits = read_traits(dataset, config.excluded)
+    else:
+        traits = read_traits(dataset, config.excluded, crowd.traits.words, shard)
+    return World(
+        config,
+        vocabulary,
+        history,
+        attributes,
+        scale,
+        _start(dataset),
+        tuple(cuts),
+        limits,
+        said,
+        crowd=crowd,
+        traits=traits,
+    )
+
+
+def everyone_world(
+    config: TrainingConfig,
+    dataset: Dataset,
+    vocabulary: Vocabulary,
+    scale: NumberScale,
+    limits: Limits,
+    *,
+    cuts: Sequence[float],
+) -> World:
+    """All customers as far as the market asks for them, see `neural.data.everyone`: nobody can be scored."""
+    shards = range(dataset.manifest.shards)
+    history = join([slim(_history(config, dataset, vocabulary, limits, cuts, shard)) for shard in shards])
+    traits = read_traits(dataset, config.excluded)
+    empty = nobody(config, dataset, vocabulary, scale, limits, cuts=cuts)
+    return replace(empty, history=history, traits=traits)
+
+
+def nobody(
+    config: TrainingConfig,
+    dataset: Dataset,
+    vocabulary: Vocabulary,
+    scale: NumberScale,
+    limits: Limits,
+    *,
+    cuts: Sequence[float],
+    words: Sequence[Word] = (),
+) -> World:
+    """A world without customers, for what is known of everybody beforehand; `words` number their traits."""
+    said = read_said(dataset, config.agent, [], vocabulary)
+    attributes, traits = encode_attributes([], scale), Traits(list(words))
+    start, empty = _start(dataset), join([])
+    return World(
+        config, vocabulary, empty, attributes, scale, start, tuple(cuts), limits, said, traits=traits
+    )
 
 
 def _start(dataset: Dataset) -> float:

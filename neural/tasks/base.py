@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -63,6 +63,9 @@ class Task(ABC):
     def prepare(self, windows: Windows) -> None:  # noqa: B027  (a task may have nothing to learn here)
         """Fill `learnt` from the training window."""
 
+    def work_out(self, as_of: float) -> None:  # noqa: B027  (a task may ask nothing of others)
+        """Work out of everybody what scoring a part of them at `as_of` asks, see `World.worked_out`."""
+
     def outcome(self, cutoff: float) -> tuple[Queries, Bools] | None:
         """Who is asked about at `cutoff` and what became of them, as yes or no; None where it is neither."""
         return None
@@ -108,6 +111,10 @@ class Task(ABC):
     def training_queries(self, windows: Windows, rng: np.random.Generator) -> Queries:
         """Draw one epoch's questions, sorted by customer; targets must end at `windows.validation`."""
 
+    def refitting_queries(self, windows: Windows, rng: np.random.Generator) -> Queries:
+        """The same for fitting once more before the test, with targets that end at `windows.test`."""
+        return self.training_queries(replace(windows, validation=windows.test), rng)
+
     @abstractmethod
     def inputs(self, queries: Queries) -> Inputs:
         """What the head reads besides the state. Nothing at or after a query's time may enter."""
@@ -137,3 +144,16 @@ class Task(ABC):
         self, model: Model, calibration: Mapping[str, Any], as_of: float, customers: list[str]
     ) -> pl.DataFrame:
         """Answer for every one of `customers` at `as_of`, in the schema `handoff.scores.SCORES`."""
+
+    def score_with_sides(
+        self,
+        model: Model,
+        calibration: Mapping[str, Any],
+        as_of: float,
+        customers: list[str],
+        *,
+        shard: int,
+        shards: int,
+    ) -> tuple[pl.DataFrame, dict[str, pl.DataFrame]]:
+        """The same, with the side files of the shard by their names, see `handoff.scores`."""
+        return self.score(model, calibration, as_of, customers), {}

@@ -13,7 +13,9 @@ from torch import Tensor, nn
 from neural.baselines.ranking import RANKERS, Ranker
 from neural.calibration import Calibration, apply_platt, facts_shift, fit_with_facts, logit
 from neural.data.batches import in_batches, in_window
+from neural.data.candidates import CandidateFinder, Candidates, PairScale
 from neural.data.history import Bools, Floats, Ints
+from neural.data.repeats import Repeats
 from neural.data.said import Said
 from neural.data.similarity import Neighbours
 from neural.data.table import Counter
@@ -30,10 +32,15 @@ from neural.evaluation.ranking import (
     without_own,
 )
 from neural.evaluation.recommending import Ranked, RankingTest
-from neural.heads import Inputs, NextProductHead, set_loss
+from neural.heads import OWNED, Inputs, NextProductHead
+from neural.losses import NEVER, places_loss, set_loss
 from neural.model import Model
-from neural.prediction import BATCH, answers
-from neural.reasons.recommendations import recommend
+from neural.prediction import answers, at_once
+from neural.products.audience import Audience, audience_table, kept_in
+from neural.products.tables import relations_table
+from neural.products.unsold import Lenders
+from neural.reasons.market import Market
+from neural.reasons.recommendations import Watch, recommend
 from neural.tasks.base import Metrics, Realised, Report, Task
 from neural.tasks.feedback import Floats32, refused_products, teach, verdicts
 from neural.windows import Windows
@@ -41,6 +48,9 @@ from neural.windows import Windows
 YEAR = 365.0  # days
 FACTS = 3
 ENOUGH = 20_000  # customers to calibrate on
+NEWEST, SCALED = 3, 600  # anchors and customers from which the scale of features is learnt
+TAUGHT = 6  # newest anchors that are asked about in training: what sells changes with the season
+
 
 Batches = Iterator[tuple[Ints, Queries, npt.NDArray[Any]]]
 
@@ -51,44 +61,112 @@ class NextProduct(Task):
     def head(self, shape: Shape) -> nn.Module:
         return NextProductHead(shape)
 
-    def training_queries(self, windows: Windows, rng: np.random.Generator) -> Queries:
-        """Ask about everyone who buys soon, at cut-offs drawn anew each epoch, as the model is asked later.
+    def prepare(self, windows: Windows) -> None:
+        """Learn the scale of the pairs' features on some of the newest training queries."""
+        queries = self.training_queries(windows, np.random.default_rng(self.world.config.seed))
+        if len(queries):
+            queries = queries.take(np.flatnonzero(queries.time >= np.unique(queries.time)[-NEWEST:][0]))
+            queries = some(queries, self.world.config.seed, SCALED)
+        pairs = self._pairs(queries)[0]
+        scale = PairScale.fit(pairs, self.world.config.seed)
+        self.learnt["pairs"] = {"mean": scale.mean.tolist(), "spread": scale.spread.tolist()}
 
-        Cut-offs lie half a horizon apart from a random start, so the time since the last visit is
-        distributed as it is when the model is used, and not as it is just before a purchase.
+    def training_queries(self, windows: Windows, rng: np.random.Generator) -> Queries:
+        """Ask about everyone who buys within the horizon after an anchor, as the model is asked later.
+
+        Anchors are set apart from purchases, so the time since the last visit is distributed as it is when
+        the model is used, and not as it is just before a purchase.
         """
-        step = windows.horizon / 2
-        last = windows.validation - step * (0.25 + rng.random())
-        cutoffs = np.arange(last, windows.start + windows.horizon, -step)
-        asked = [self.world.with_history(cutoff) for cutoff in cutoffs]
+        return self._asked(windows.validation)
+
+    def refitting_queries(self, windows: Windows, rng: np.random.Generator) -> Queries:
+        return self._asked(windows.test)
+
+    def _asked(self, until: float) -> Queries:
+        anchors = [time for time in self._neighbours.anchors.tolist() if time < until - 0.5]
+        first = self.world.start + self.world.config.horizon_days
+        asked = [self.world.with_history(time) for time in anchors if time >= first]
+        asked = asked[-TAUGHT:]
         if not asked:
             return Queries(np.zeros(0, np.int64), np.zeros(0))
         queries = Queries(
             np.concatenate([q.customer for q in asked]), np.concatenate([q.time for q in asked])
         )
         queries = queries.take(np.lexsort((queries.time, queries.customer)))
-        truth, _ = self._taught(queries, windows.validation)
+        truth, _ = self._taught(queries, until)
         return in_window(self.world, queries.take(np.flatnonzero(truth.size > 0)))
 
     def inputs(self, queries: Queries) -> Inputs:
-        own = self.world.own.before(queries.customer, queries.time)
-        trends, row = self.world.trends.features(queries.time)
+        pairs, own, market, day = self._pairs(queries)
+        weight = np.ascontiguousarray(own.features[:, OWNED])
         return {
             "own_query": torch.from_numpy(own.query),
             "own_product": torch.from_numpy(own.product),
-            "own_features": torch.from_numpy(own.features),
-            "trends": torch.from_numpy(np.ascontiguousarray(trends)),
-            "company": torch.from_numpy(self._neighbours.closeness(queries)),
-            "trend_row": torch.from_numpy(row),
+            "own_weight": torch.from_numpy(weight),
+            "trends": torch.from_numpy(np.ascontiguousarray(market)),
+            "trend_row": torch.from_numpy(day),
+            "pair_query": torch.from_numpy(pairs.query),
+            "pair_product": torch.from_numpy(pairs.product),
+            "pair_own": torch.from_numpy(pairs.own),
+            "pair_features": torch.from_numpy(self._pair_scale.apply(pairs)),
         }
 
+    def _pairs(self, queries: Queries) -> tuple[Candidates, Repeats, Floats32, Ints]:
+        own = self.world.own.before(queries.customer, queries.time)
+        market, day = self.world.trends.features(queries.time)
+        return self._finder.find(queries, own, market, day), own, market, day
+
+    @cached_property
+    def _finder(self) -> CandidateFinder:
+        return CandidateFinder(self.world, self._neighbours)
+
+    @cached_property
+    def _pair_scale(self) -> PairScale:
+        learnt = self.learnt.get("pairs")
+        if learnt is None:
+            return PairScale.none()
+        return PairScale(np.asarray(learnt["mean"]), np.asarray(learnt["spread"]))
+
     def targets(self, queries: Queries, until: float) -> Inputs:
+        """The pairs bought; those `own` to the customer before; and (Q, P) what was `unsold` then."""
         truth, weight = self._taught(queries, until)
-        found = {"query": torch.from_numpy(truth.query), "product": torch.from_numpy(truth.product)}
+        own = self.world.own.before(queries.customer, queries.time)
+        unsold = self.world.first_sale >= queries.time[:, None]  # (Q, P)
+        found = {
+            "query": torch.from_numpy(truth.query),
+            "product": torch.from_numpy(truth.product),
+            "own_query": torch.from_numpy(own.query),
+            "own_product": torch.from_numpy(own.product),
+            "unsold": torch.from_numpy(unsold),
+        }
         return found if weight is None else {**found, "weight": torch.from_numpy(weight)}
 
     def loss(self, answer: Tensor, targets: Inputs) -> Tensor:
-        return set_loss(answer, targets["query"], targets["product"], targets.get("weight"))
+        """Both lists that staff read are taught: of all products, and of those new to the customer."""
+        known = answer.shape[1]
+        weight = targets.get("weight")
+        query, product = targets["query"], targets["product"]
+        if len(product) and int(product.max()) >= known:  # first sold after the vocabulary was made
+            kept = product < known
+            query, product = query[kept], product[kept]
+            weight = None if weight is None else weight[kept]
+        unsold = targets["unsold"][:, :known].clone()
+        unsold[query, product] = False
+        answer = answer.masked_fill(unsold, NEVER)
+        mine = targets["own_product"] < known
+        own = torch.zeros_like(unsold)
+        own[targets["own_query"][mine], targets["own_product"][mine]] = True
+        fresh = ~own[query, product]
+        lists = (
+            (answer, query, product, weight),
+            (
+                answer.masked_fill(own, NEVER),
+                query[fresh],
+                product[fresh],
+                None if weight is None else weight[fresh],
+            ),
+        )
+        return torch.stack([set_loss(*each) + places_loss(*each) for each in lists]).sum()
 
     @cached_property
     def said(self) -> Said:
@@ -162,12 +240,42 @@ class NextProduct(Task):
         return test.metrics(self._by_ranker(ranker, test))
 
     def score(
-        self, model: Model, calibration: Mapping[str, Any], as_of: float, customers: list[str]
+        self,
+        model: Model,
+        calibration: Mapping[str, Any],
+        as_of: float,
+        customers: list[str],
+        watch: Watch = lambda _customers, _chances: None,
     ) -> pl.DataFrame:
         def chances(queries: Queries) -> Batches:
             return self._chances(model, calibration, queries)
 
-        return recommend(self.world, chances, as_of, customers, self._refused(as_of))
+        return recommend(self.world, chances, as_of, customers, self._refused(as_of), watch)
+
+    def score_with_sides(
+        self,
+        model: Model,
+        calibration: Mapping[str, Any],
+        as_of: float,
+        customers: list[str],
+        *,
+        shard: int,
+        shards: int,
+    ) -> tuple[pl.DataFrame, dict[str, pl.DataFrame]]:
+        """Beside the lists: the best customers of each product, and once the relations of all products."""
+        audience = Audience(len(self.world.vocabulary.products), kept_in(shards))
+        frame = self.score(model, calibration, as_of, customers, audience.add)
+        sides = {"audience": audience_table(self.world, audience, as_of)}
+        if shard == 0:
+            kept: pl.DataFrame | None = self.world.worked_out.get("relations")
+            sides["relations"] = relations_table(self.world.everyone, as_of) if kept is None else kept
+        return frame, sides
+
+    def work_out(self, as_of: float) -> None:
+        Market.of(self.world, as_of)
+        self._neighbours.similar(as_of)
+        self._finder.factors(as_of)
+        self.world.worked_out["relations"] = relations_table(self.world, as_of)
 
     def strengths(self, model: Model, calibration: Mapping[str, Any], queries: Queries) -> Floats:
         """The best product's chance."""
@@ -190,7 +298,7 @@ class NextProduct(Task):
             listed = [numbers.get(product, -1) for product in shown[names[number]][:LENGTH]]
             lists[row, : len(listed)] = listed
         ranker = RANKERS["personal_top"](self.world, as_of)
-        asked = in_batches(self.world, queries, BATCH)
+        asked = in_batches(self.world, queries, at_once(len(self.world.vocabulary.products)))
         own, _ = self._lists(((index, part, ranker(part)) for index, part in asked), queries, as_of)
         return Realised(
             [names[number] for number in queries.customer],
@@ -205,7 +313,9 @@ class NextProduct(Task):
         """Calibrated chance of every product that is offered, 0 of the others."""
         offered = self.world.vocabulary.offered
         refused = self._refused(float(queries.time.max(initial=0.0)))
-        for index, part, scores in answers(model, self.world, queries, self.inputs):
+        lenders = self._lenders(float(queries.time.max(initial=0.0)))
+        for index, part, scores in self._model_scores(model, queries):
+            scores = lenders.lend(scores)
             shift = facts_shift(calibration, self._facts(part)).astype(scores.dtype)[:, None]  # (Q, 1)
             odds = logit(share(np.where(offered, scores, -np.inf)))
             chance = apply_platt(odds, calibration, shift=shift)
@@ -213,6 +323,12 @@ class NextProduct(Task):
             for row, number in enumerate(part.customer.tolist() if refused else ()):
                 chance[row, list(refused.get(self.world.history.customers[number], ()))] = 0.0
             yield index, part, chance
+
+    def _lenders(self, as_of: float) -> Lenders:
+        """What stands for the offered products that nobody ever bought."""
+        world, moment = self.world, float(self.world.market_time(np.array([as_of]))[0])
+        sold = world.trends.sales(int(np.floor(moment)), 28).astype(np.int64)
+        return Lenders.of(world.vocabulary, world.first_sale, sold, moment)
 
     def _refused(self, as_of: float) -> dict[str, set[int]]:
         return refused_products(self.world, verdicts(self.world.said, True), as_of)
@@ -247,7 +363,8 @@ class NextProduct(Task):
         return np.where(self.world.first_sale < cutoff, scores, -np.inf)
 
     def _model_scores(self, model: Model, queries: Queries) -> Batches:
-        return answers(model, self.world, queries, self.inputs)
+        width = len(self.world.vocabulary.products)
+        return answers(model, self.world, queries, self.inputs, width)
 
     def _lists(self, batches: Batches, queries: Queries, cutoff: float) -> tuple[Ints, Ints]:
         """Best lists of all products, and of products new to the customer. 2 x (Q, 20)"""
@@ -273,15 +390,15 @@ class NextProduct(Task):
         return Ranked(*self._lists(batches, test.queries, test.cutoff))
 
     def _by_ranker(self, ranker: Ranker, test: RankingTest) -> Ranked:
-        asked = in_batches(self.world, test.queries, BATCH)
+        asked = in_batches(self.world, test.queries, at_once(len(self.world.vocabulary.products)))
         return self._ranked(((index, part, ranker(part)) for index, part in asked), test)
 
 
-def some(queries: Queries, seed: int) -> Queries:
-    """All queries, or as many as calibration needs drawn among them."""
-    if len(queries) <= ENOUGH:
+def some(queries: Queries, seed: int, most: int = ENOUGH) -> Queries:
+    """All queries, or `most` drawn among them."""
+    if len(queries) <= most:
         return queries
-    return queries.take(np.sort(np.random.default_rng(seed).choice(len(queries), ENOUGH, replace=False)))
+    return queries.take(np.sort(np.random.default_rng(seed).choice(len(queries), most, replace=False)))
 
 
 def share(scores: npt.NDArray[Any]) -> npt.NDArray[Any]:

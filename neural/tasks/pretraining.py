@@ -8,7 +8,8 @@ from neural.data.batches import in_window
 from neural.data.history import expand
 from neural.data.world import Queries, World
 from neural.encoder import Shape
-from neural.heads import Inputs, NextVisitHead, set_loss
+from neural.heads import Inputs, NextVisitHead
+from neural.losses import set_loss
 from neural.windows import Windows
 
 

@@ -17,6 +17,7 @@ from handoff.config import TrainingConfig
 from handoff.dataset import Dataset
 from handoff.errors import HandoffError
 from neural.artifacts import choose_device
+from neural.calibration import Calibration
 from neural.compression.storage import round_weights
 from neural.data.history import Floats
 from neural.fitting import Fitter, State
@@ -57,6 +58,7 @@ class TextCourse:
         self.windows = self.split.windows
         self.pretrained: Pretrained | None = find_pretrained(config.text_model) if config.text_model else None
         self._trained = 0
+        self.calibration: Calibration = {}  # a classifier keeps its own
         self._check: Callable[[], None] | None = None
         self._chosen: Classifier | None = None  # fitted before the validation window
         self._final: Classifier | None = None  # what is tested and kept
@@ -67,6 +69,13 @@ class TextCourse:
 
     def labels(self) -> int:
         return self.examples()  # each is somebody's
+
+    def refits(self) -> bool:
+        """What is tested has learnt from the validation window already, see `calibrate`."""
+        return False
+
+    def refit(self, fitter: Fitter, calibration: Calibration) -> None:
+        raise NotImplementedError
 
     def parameters(self) -> int:
         """Of the fine-tuned encoder and head, 0 where nothing was fine-tuned."""
