@@ -1,0 +1,83 @@
+"""Lists and their chances from vectors: as from all logits, without ever holding a row of the catalogue.
+
+Where a model's logit of a product is query · product + what a pair has beside it, the best products and the
+normaliser of the softmax come block by block, see `neural.retrieval`. Shapes: Q customers, P products.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from neural.calibration import apply_platt, logit
+from neural.data.history import Bools, Floats, Ints
+from neural.retrieval import Found, Pairs, exact_top_k
+
+
+@dataclass(frozen=True)
+class Factors:
+    """The logits of Q customers on one day: queries · products + the pairs' bonuses."""
+
+    queries: Tensor  # (Q, D)
+    products: Tensor  # (P, D)
+    pairs: Pairs
+
+    def dense(self) -> Tensor:
+        """All logits. (Q, P)"""
+        logits = self.queries @ self.products.T
+        place = self.pairs.query * len(self.products) + self.pairs.product
+        return logits.flatten().index_add(0, place, self.pairs.bonus).view_as(logits)
+
+
+@dataclass(frozen=True)
+class Listed:
+    """Best products first, with the chance that the customer buys them."""
+
+    products: Ints  # (Q, k), -1 where there is no further product
+    chances: Floats  # (Q, k), 0 there
+
+
+def list_best(
+    factors: Factors,
+    k: int,
+    *,
+    offered: Bools,
+    calibration: Mapping[str, Any],
+    shift: Floats,
+    refused: tuple[Ints, Ints] | None = None,
+) -> Listed:
+    """List the k best `offered` (P,) products of each customer.
+
+    The share of a product is its part of the softmax over what is offered; `shift` (Q,) moves a customer's
+    chances, see `neural.calibration`. `refused` are customers and products, 2 x (R,), that are left out of
+    the lists but not of the shares.
+    """
+    query, product = refused if refused is not None else (np.zeros(0, np.int64), np.zeros(0, np.int64))
+    more = int(np.bincount(query).max(initial=0))
+    allowed = torch.from_numpy(offered).to(factors.queries.device)
+    found = exact_top_k(
+        factors.queries, factors.products, k + more, pairs=factors.pairs, allowed=allowed, normalise=True
+    )
+    products, scores = _without(found, query, product, k, len(offered))
+    if found.log_norm is None:  # pragma: no cover (it was asked for)
+        raise ValueError("The search gave no normaliser.")
+    log_norm = found.log_norm.cpu().numpy().astype(np.float64)
+    shares = np.exp(np.where(products >= 0, scores, -np.inf) - log_norm[:, None])
+    chances = apply_platt(logit(shares), calibration, shift=shift[:, None])
+    return Listed(products, np.where(products >= 0, chances, 0.0))
+
+
+def _without(found: Found, query: Ints, product: Ints, k: int, width: int) -> tuple[Ints, Floats]:
+    """The lists less some pairs, in their order, cut to k."""
+    products = found.products.cpu().numpy()
+    scores = found.scores.cpu().numpy().astype(np.float64)
+    keys = np.arange(len(products))[:, None] * width + products
+    gone = np.isin(keys, query * width + product) | (products < 0)
+    order = np.argsort(gone, axis=1, kind="stable")[:, :k]
+    products = np.where(
+        np.take_along_axis(gone, order, axis=1), -1, np.take_along_axis(products, order, axis=1)
+    )
+    return products, np.take_along_axis(scores, order, axis=1)
