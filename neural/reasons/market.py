@@ -1,77 +1,96 @@
-"""What all customers buy: who else bought a product, lately and together with another."""
+"""What all customers buy: everything that a reason says of others, counted once for all customers."""
 
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-import numpy.typing as npt
-from scipy import sparse
 
-from neural.data.history import Ints
-from neural.data.similarity import own_counts
+from neural.data.history import Bools, Floats, Ints
 from neural.data.world import World
+from neural.reasons.circles import Circles
+from neural.reasons.counting import bought_table, buyers, clearly_more
+from neural.reasons.newcomers import Alike, FirstOrders
+from neural.reasons.together import Together
 
-NEWEST_PRODUCTS = 200  # of a customer, that count when looking for what is bought together
+MONTH = 28  # days: four weeks, so that weekdays do not matter
+LAST_YEAR = 364  # days, for the same reason
+LEAST_RISEN = 10  # customers
+SPANS = (MONTH, 90, 365)  # in which something must have been sold to call it popular; else ever
 
 
 @dataclass(frozen=True)
 class Market:
-    """What all customers bought before `as_of`."""
+    """What all customers bought before `as_of`, of P products. Arrays only: they can be kept in a file."""
 
-    world: World
     as_of: float
+    active: int  # customers who bought within the config's `active_days`
+    buyers: Ints  # (P,) customers who bought it in the last MONTH
+    before: Ints  # (P,) in the MONTH before that
+    season: Ints  # (P,) in the MONTH that began LAST_YEAR days ago
+    off_season: Ints  # (P,) in the MONTH before that
+    popular: Ints  # (P,) in the last `popular_days`
+    popular_days: int | None  # the shortest of SPANS in which anything was sold; None for ever
+    unsold: Bools  # (P,) never sold to anyone
+    together: Together
+    circles: Circles
+    first_orders: FirstOrders
+
+    @classmethod
+    def of(cls, world: World, as_of: float) -> "Market":
+        """The market of everybody whom `world` may hold a part of, as far as it was read; kept for others."""
+        moment = float(world.market_time(np.asarray([as_of]))[0])
+        kept: dict[float, Market] = world.worked_out.setdefault("markets", {})
+        if moment not in kept:
+            kept[moment] = cls._counted(world.everyone, moment)
+        return kept[moment]
+
+    @classmethod
+    def _counted(cls, world: World, as_of: float) -> "Market":
+        owned = bought_table(world, -np.inf, as_of)
+        owners = np.bincount(owned.indices, minlength=owned.shape[1])
+        popular, days = _popular(world, as_of, owners)
+        year = as_of - LAST_YEAR
+        known = year - MONTH >= world.start
+        nobody = np.zeros_like(owners)
+        return cls(
+            as_of=as_of,
+            active=len(world.active(as_of)),
+            buyers=buyers(world, as_of - MONTH, as_of),
+            before=buyers(world, as_of - 2 * MONTH, as_of - MONTH),
+            season=buyers(world, year, year + MONTH) if known else nobody,
+            off_season=buyers(world, year - MONTH, year) if known else nobody,
+            popular=popular,
+            popular_days=days,
+            unsold=owners == 0,
+            together=Together.of(owned),
+            circles=Circles.of(world, as_of),
+            first_orders=FirstOrders.of(world, as_of),
+        )
 
     @cached_property
-    def buyers(self) -> npt.NDArray[np.int64]:
-        """Customers who bought each product in the last 28 days. (P,)"""
-        world, history = self.world, self.world.history
-        recent = (world.own.time >= self.as_of - 28) & (world.own.time < self.as_of)
-        customer = history.visit_customer[world.own.visit[recent]]
-        pairs = np.unique(customer * len(world.vocabulary.products) + world.own.product[recent])
-        return np.bincount(pairs % len(world.vocabulary.products), minlength=len(world.vocabulary.products))
+    def alike(self) -> Alike:
+        return Alike(self.circles)
 
     @cached_property
-    def active(self) -> int:
-        return len(self.world.active(self.as_of))
+    def rising(self) -> Bools:
+        """(P,) whether many more buy it than a month ago, beyond what all products gained."""
+        return _rose(self.buyers, self.before)
 
     @cached_property
-    def _purchases(self) -> sparse.csr_array:
-        """Purchases ever, older ones weighing less. (customers, P)"""
-        return own_counts(self.world, self.world.with_history(self.as_of), 180.0)
+    def in_season(self) -> Bools:
+        """(P,) whether many more bought it from this time of last year on, beyond all products' gain."""
+        return _rose(self.season, self.off_season)
 
-    @cached_property
-    def _all_owners(self) -> sparse.csc_array:
-        return self._purchases.tocsc()
 
-    @cached_property
-    def _counted(self) -> dict[tuple[int, int], int]:
-        return {}
+def _rose(now: Ints, before: Ints) -> Bools:
+    growth = max(now.sum() / max(before.sum(), 1), 1.0)
+    expected: Floats = growth * before
+    return clearly_more(now.astype(np.float64), expected, now + growth * expected, LEAST_RISEN) > 0
 
-    @cached_property
-    def owners(self) -> sparse.csc_array:
-        """Which customers bought which product, their newest products only. (customers, P)"""
-        counts = self._purchases.copy()
-        for row in range(counts.shape[0]):
-            part = slice(counts.indptr[row], counts.indptr[row + 1])
-            if part.stop - part.start > NEWEST_PRODUCTS:
-                weakest = np.argpartition(-counts.data[part], NEWEST_PRODUCTS)[NEWEST_PRODUCTS:]
-                counts.data[part.start + weakest] = 0
-        counts.eliminate_zeros()
-        counts.data = np.ones_like(counts.data, dtype=np.int32)
-        return counts.tocsc()
 
-    def bought_with(self, products: Ints) -> list[tuple[Ints, Ints]]:
-        """For each of `products`: the products its owners have too, in order, and how many have them."""
-        found = (self.owners[:, products].T @ self.owners).tocsr()
-        found.sort_indices()
-        rows = zip(found.indptr[:-1], found.indptr[1:], strict=True)
-        return [(found.indices[start:stop], found.data[start:stop]) for start, stop in rows]
-
-    def customers_of_both(self, one: int, other: int) -> int:
-        """Number of customers who ever bought both, however many other products they bought."""
-        pair = (min(one, other), max(one, other))
-        if pair not in self._counted:
-            start = self._all_owners.indptr
-            left, right = (self._all_owners.indices[start[p] : start[p + 1]] for p in pair)
-            self._counted[pair] = len(np.intersect1d(left, right, assume_unique=True))
-        return self._counted[pair]
+def _popular(world: World, as_of: float, owners: Ints) -> tuple[Ints, int | None]:
+    for days in SPANS:
+        found = buyers(world, as_of - days, as_of)
+        if (found * world.vocabulary.offered).any():
+            return found, days
+    return owners, None
