@@ -13,12 +13,16 @@ from celery.schedules import crontab
 SWEEP_SECONDS = 15.0
 WATCH_SECONDS = 300.0
 
-# Training and scoring go to the workers with a GPU; everything else to the site's default queue.
+# Training and scoring go to the workers with a GPU, what people wait for to the interactive worker;
+# everything else to the site's default queue.
 TASK_ROUTES: dict[str, dict[str, str]] = {
     "crm_agents.tasks.execute_run": {"queue": "gpu"},
     "crm_agents.tasks.score_shard": {"queue": "gpu"},
     "crm_agents.tasks.judge_scoring": {"queue": "gpu"},
     "crm_agents.tasks.measure_live_again": {"queue": "gpu"},
+    # Somebody may be looking: a worker of its own keeps the live models loaded for these.
+    "crm_agents.tasks.refresh": {"queue": "interactive"},
+    "crm_agents.tasks.warm_up": {"queue": "interactive"},
 }
 
 
