@@ -28,6 +28,7 @@ ACTIONS = (
     "shadow",
     "promote",
     "rollback",
+    "experiment",
     "inspect",
     "labels",
     "opt_out",
