@@ -5,12 +5,12 @@ from typing import Any, ClassVar
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
-from crm_agents.answers import as_of
-from crm_agents.conf import agent_settings
 from crm_agents.models import Agent, ScoreRow
-from crm_agents.recipes import Gate, Panel, Recipe
-from crm_data.selectors import get_source
-from recommender.models import RecommendationSet
+from crm_agents.recipes import Gate, Panel, Recipe, SideTable
+from recommender.choosing.popular import popular_payload
+from recommender.conf import training_settings
+from recommender.models import ProductAudience, ProductRelations, RecommendationSet
+from recommender.panel import panel_context
 from recommender.selectors import recommendations_for
 
 IN_SUMMARY = 3
@@ -24,8 +24,13 @@ class Recommender(Recipe):
     description = _("Ranks the products that each customer is likely to buy in the coming weeks.")
     gate = Gate(metric="ndcg@10", baselines=("personal_top", "item_knn", "popularity"), margin=0.01)
     score_model: ClassVar[type[ScoreRow]] = RecommendationSet
+    side_tables: ClassVar[tuple[SideTable, ...]] = (
+        SideTable("audience", ProductAudience, customers=True),
+        SideTable("relations", ProductRelations),
+    )
     panel_order = 20
     api_urlconf = "recommender.api.urls"
+    offers_popularity = True
 
     def defaults(self) -> dict[str, Any]:
         return {
@@ -33,22 +38,22 @@ class Recommender(Recipe):
             "horizon_days": 28,
             "baselines": ("personal_top", "popularity", "item_knn"),
             "backbone": "transformer",
-            "learning_rate": 1e-3,  # these three were chosen on windows before those any benchmark reports
+            "learning_rate": 2e-3,  # these were chosen on windows before those that any benchmark reports
+            "epochs": 4,
+            "refit_epochs": 2,
             "batch_size": 32,
             "dropout": 0.2,
-            **agent_settings(self.name),
+            "top_k": 50,  # filters and rules want something to choose from
+            **training_settings(),
         }
 
+    def popular_payload(self, agent: Agent) -> dict[str, Any] | None:
+        return popular_payload(agent)
+
     def customer_panel(self, request: HttpRequest, agent: Agent, customer_id: str) -> Panel | None:
-        found = recommendations_for(agent, customer_id)
-        context = {
-            "agent": agent,
-            "recommendations": found,
-            "items": found["items"],
-            "as_of": as_of(agent),
-            "currency": get_source().currency,
-        }
-        return Panel(self.title, "crm_agents_recommender/panel.html", context)
+        return Panel(
+            self.title, "crm_agents_recommender/panel.html", panel_context(request, agent, customer_id)
+        )
 
     def customer_summary(self, agent: Agent, customer_id: str) -> dict[str, Any] | None:
         answer = recommendations_for(agent, customer_id, limit=IN_SUMMARY)

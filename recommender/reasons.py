@@ -6,7 +6,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from crm_agents.words import ago, days, every, number, times
+from crm_agents.words import ago, days, every, number, percent, times
 
 Facts = Mapping[str, Any]
 Names = Mapping[str, str]
@@ -47,13 +47,40 @@ def _repeat(reason: Facts, names: Names) -> str:
     return _("Bought %(times)s, about %(every)s; last %(ago)s.") % facts
 
 
+def _due(reason: Facts, names: Names) -> str:
+    facts = {
+        "times": times(int(reason["times"])),
+        "every": every(float(reason["usual_gap_days"])),
+        "ago": ago(float(reason["days_since"])),
+    }
+    return _("Bought %(times)s, usually %(every)s; last %(ago)s, so it is due.") % facts
+
+
+def _like(reason: Facts, names: Names) -> str:
+    product, words = str(reason["product"]), [str(word) for word in reason["words"]]
+    facts = {"product": names.get(product, product), "times": times(int(reason["times"]))}
+    text = _("New; resembles %(product)s by its name (%(words)s), which was bought %(times)s.")
+    return text % {**facts, "words": ", ".join(words)} if words else ""
+
+
 def _bought_with(reason: Facts, names: Names) -> str:
     product, count = str(reason["product"]), int(reason["customers"])
-    return ngettext(
-        "Customers who bought %(product)s bought this too (%(count)s customer).",
-        "Customers who bought %(product)s bought this too (%(count)s customers).",
-        count,
-    ) % {"product": names.get(product, product), "count": number(count)}
+    facts = {"product": names.get(product, product), "count": number(count)}
+    if reason.get("of") is not None:
+        text = ngettext(
+            "%(count)s of the %(of)s customer who bought %(product)s bought this too.",
+            "%(count)s of the %(of)s customers who bought %(product)s bought this too.",
+            int(reason["of"]),
+        )
+        return text % {**facts, "of": number(int(reason["of"]))}
+    return (
+        ngettext(
+            "Customers who bought %(product)s bought this too (%(count)s customer).",
+            "Customers who bought %(product)s bought this too (%(count)s customers).",
+            count,
+        )
+        % facts
+    )
 
 
 def _category(reason: Facts, names: Names) -> str:
@@ -61,18 +88,80 @@ def _category(reason: Facts, names: Names) -> str:
     return _("Bought from %(category)s %(times)s.") % facts
 
 
+def _same_branch(reason: Facts, names: Names) -> str:
+    name, value, of = str(reason["attribute"]), str(reason["value"]), int(reason["of"])
+    text = ngettext(
+        "%(count)s of %(of)s other customer with %(attribute)s bought this in the last %(days)s; "
+        "of everyone else, %(share)s.",
+        "%(count)s of %(of)s other customers with %(attribute)s bought this in the last %(days)s; "
+        "of everyone else, %(share)s.",
+        of,
+    )
+    return text % {
+        "count": number(int(reason["customers"])),
+        "of": number(of),
+        "attribute": name if value == "true" else f"{name} {value}",
+        "days": days(float(reason["days"])),
+        "share": percent(float(reason["elsewhere"])),
+    }
+
+
+def _first_order(reason: Facts, names: Names) -> str:
+    text = ngettext(
+        "%(count)s of the %(of)s customer who first bought in the last %(days)s began with this.",
+        "%(count)s of the %(of)s customers who first bought in the last %(days)s began with this.",
+        int(reason["of"]),
+    )
+    return text % {"of": number(int(reason["of"])), **_counted(reason)}
+
+
+def _season(reason: Facts, names: Names) -> str:
+    count = int(reason["customers"])
+    text = ngettext(
+        "A year ago %(count)s customer bought this in the %(days)s that began on this date, "
+        "%(before)s in the %(days)s before.",
+        "A year ago %(count)s customers bought this in the %(days)s that began on this date, "
+        "%(before)s in the %(days)s before.",
+        count,
+    )
+    return text % {"before": number(int(reason["before"])), **_counted(reason)}
+
+
+def _rising(reason: Facts, names: Names) -> str:
+    text = ngettext(
+        "%(count)s customer bought this in the last %(days)s, %(before)s in the %(days)s before.",
+        "%(count)s customers bought this in the last %(days)s, %(before)s in the %(days)s before.",
+        int(reason["customers"]),
+    )
+    return text % {"before": number(int(reason["before"])), **_counted(reason)}
+
+
 def _popular(reason: Facts, names: Names) -> str:
     count = int(reason["customers"])
-    return ngettext(
+    if reason["days"] is None:
+        text = ngettext("%(count)s customer bought this.", "%(count)s customers bought this.", count)
+        return text % {"count": number(count)}
+    text = ngettext(
         "%(count)s customer bought this in the last %(days)s.",
         "%(count)s customers bought this in the last %(days)s.",
         count,
-    ) % {"count": number(count), "days": days(float(reason["days"]))}
+    )
+    return text % _counted(reason)
+
+
+def _counted(reason: Facts) -> dict[str, str]:
+    return {"count": number(int(reason["customers"])), "days": days(float(reason["days"]))}
 
 
 _WRITERS: dict[str, Callable[[Facts, Names], str]] = {
+    "due": _due,
     "repeat": _repeat,
+    "like": _like,
     "bought_with": _bought_with,
     "category": _category,
+    "same_branch": _same_branch,
+    "first_order": _first_order,
+    "season": _season,
+    "rising": _rising,
     "popular": _popular,
 }

@@ -4,13 +4,16 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from django.contrib.admin import display
+from django.urls import URLPattern
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
 from crm_agents.admin.badges import badge
 from crm_agents.admin.worklists import BY_SCORE, Worklist
 from crm_agents.words import number
-from crm_data.admin.sites import register
+from recommender.admin.products import product_url, product_urls
+from recommender.choosing.offer import ALIKE, POPULARITY
 from recommender.models import RecommendationSet
 from recommender.selectors import set_answers
 
@@ -52,7 +55,10 @@ class RecommenderWorklist(Worklist):
     @display(description=_("best product"))
     def best(self, row: RecommendationSet) -> str:
         items = vars(row)["answer"]["items"]
-        return items[0]["name"] if items else "–"
+        if not items:
+            return "–"
+        url = product_url(self.admin_site, items[0]["product"], row.tenant)
+        return format_html('<a href="{}">{}</a>', url, items[0]["name"])
 
     @display(description=_("why"))
     def why(self, row: RecommendationSet) -> str:
@@ -66,12 +72,17 @@ class RecommenderWorklist(Worklist):
 
     @display(description=_("source"))
     def source_badge(self, row: RecommendationSet) -> SafeString:
-        popular = vars(row)["answer"]["source"] == "popularity"
-        return badge("warn", _("popularity")) if popular else badge("calm", _("model"))
+        source = vars(row)["answer"]["source"]
+        if source == ALIKE:
+            return badge("warn", _("similar customers"))
+        return badge("warn", _("popularity")) if source == POPULARITY else badge("calm", _("model"))
 
     @display(description=_("score"), ordering=BY_SCORE)
     def sureness(self, row: RecommendationSet) -> str:
         return "–" if row.score is None else number(row.score, 3)
+
+    def get_urls(self) -> list[URLPattern]:
+        return [*product_urls(self), *super().get_urls()]
 
     # The exported file has a line for each product, or one that says why there is none.
 
@@ -104,6 +115,3 @@ class RecommenderWorklist(Worklist):
     @display(description=_("note"))
     def note(self, row: RecommendationSet) -> str:
         return str(vars(row)["answer"]["note"])
-
-
-register(RecommendationSet, RecommenderWorklist)
