@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from django.http import HttpRequest
+from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext_lazy as _
 
 from churn.conf import NOT_TRAINING, Thresholds, thresholds
@@ -75,6 +76,7 @@ class Churn(Recipe):
             "raising": [reason for reason in found["reasons"] if reason["direction"] == "up"],
             "lowering": [reason for reason in found["reasons"] if reason["direction"] == "down"],
             "as_of": as_of(agent),
+            "refreshed_at": parse_datetime(found["refreshed_at"] or ""),
         }
         return Panel(self.title, "crm_agents_churn/panel.html", context)
 

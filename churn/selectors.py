@@ -8,11 +8,12 @@ from django.db.models import QuerySet
 
 from churn.models import ChurnScore, Tier, Trend
 from churn.reasons import reason_entries
-from crm_agents.answers import Entry, latest_feedback, provenance, why_not_scored
+from crm_agents.answers import Entry, latest_feedback, provenance_of, why_not_scored
+from crm_agents.experiment_words import control_note
 from crm_agents.missing import missing_entries
 from crm_agents.models import Agent
 from crm_agents.recipes import Cell
-from crm_agents.selectors import live_score, live_scores, visible_live_scores
+from crm_agents.selectors import shown_score, shown_scores, visible_live_scores
 from crm_data.selectors import get_source
 
 
@@ -22,10 +23,15 @@ def churn_for(agent: Agent, customer_id: str) -> dict[str, Any]:
     `probability` is None where there is no answer; `missing` then says why, `code` and `text` each.
     Who may see the customer is the caller's question.
     """
-    row = cast(ChurnScore | None, live_score(agent, customer_id))
-    answer = score_answer(row) if row else _no_answer(customer_id, why_not_scored(agent, customer_id))
+    shown = shown_score(agent, customer_id)
+    row = cast(ChurnScore | None, shown.row)
+    if shown.control is not None:
+        why = [{"code": "control_group", "text": control_note(shown.control)}]
+    else:
+        why = [] if row else why_not_scored(agent, customer_id)
+    answer = score_answer(row) if row else _no_answer(customer_id, why)
     feedback = latest_feedback(agent, customer_id).get("")
-    return {"agent": agent.name, **answer, **provenance(agent), "feedback": feedback}
+    return {"agent": agent.name, **answer, **provenance_of(row, agent, shown.rival), "feedback": feedback}
 
 
 def score_answer(row: ChurnScore) -> dict[str, Any]:
@@ -58,7 +64,7 @@ def worklist(
 
 def tier_cells(agent: Agent, customer_ids: list[str]) -> dict[str, Cell]:
     """Return the tier of each scored customer among `customer_ids`, for lists of customers."""
-    scores = cast("QuerySet[ChurnScore]", live_scores(agent))
+    scores = cast("QuerySet[ChurnScore]", shown_scores(agent))
     rows = scores.filter(customer_id__in=customer_ids).values_list("customer_id", "tier")
     return {customer: Cell(Tier(tier).label, tier) for customer, tier in rows}
 

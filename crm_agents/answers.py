@@ -7,7 +7,7 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
 from crm_agents.missing import missing_entries
-from crm_agents.models import ACTIVE_STATES, Agent, Feedback, Purpose, RunStatus
+from crm_agents.models import ACTIVE_STATES, Agent, Feedback, Purpose, RunStatus, ScoreRow, ScoringRun
 from crm_data.clock import local
 from crm_data.suppression import standing
 
@@ -19,13 +19,27 @@ def as_of(agent: Agent) -> datetime | None:
     return agent.live_scoring.as_of if agent.live_scoring else None
 
 
-def provenance(agent: Agent) -> dict[str, Any]:
-    """Return `as_of` (ISO time) and `version` of the live scores, both None where nothing is live."""
+def provenance(agent: Agent, scoring: ScoringRun | None = None) -> dict[str, Any]:
+    """Return `as_of` (ISO time) and `version` of a scoring, by default the live one; None where none is."""
+    if scoring is not None:
+        return {"as_of": scoring.as_of.isoformat(), "version": scoring.version.number}
     moment = as_of(agent)
     return {
         "as_of": moment.isoformat() if moment else None,
         "version": agent.live_version.number if agent.live_version else None,
     }
+
+
+def provenance_of(row: ScoreRow | None, agent: Agent, scoring: ScoringRun | None = None) -> dict[str, Any]:
+    """Return the same of one customer's row, and `refreshed_at`: when it was made anew after an interaction.
+
+    That is None for a row as it was published; `as_of` of a refreshed one is the customer's last event.
+    """
+    fresh = row.refreshed if row is not None else None
+    if fresh is None:
+        return {**provenance(agent, scoring), "refreshed_at": None}
+    moments = {"as_of": fresh.as_of.isoformat(), "refreshed_at": fresh.made_at.isoformat()}
+    return {**provenance(agent, scoring), **moments}
 
 
 def why_nothing_is_live(agent: Agent) -> list[Entry]:

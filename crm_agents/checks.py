@@ -35,6 +35,13 @@ def time_zone_check(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage
 
 def _unknown() -> Iterator[CheckMessage]:
     known = {recipe.name for recipe in recipes()}
+    configured: dict[str, Any] = getattr(settings, "CRM_AGENTS", {})
+    for name in sorted(set(configured.get("FRESH_AGENTS", ())) - known):
+        yield Error(
+            f'CRM_AGENTS["FRESH_AGENTS"] names {name!r}, but no installed app registers that agent.',
+            hint=f"Registered are: {', '.join(sorted(known)) or 'none'}.",
+            id="crm_agents.E004",
+        )
     for name in sorted(set(setting("AGENTS")) - known):
         yield Error(
             f'CRM_AGENTS["AGENTS"] has settings of {name!r}, but no installed app registers that agent.',

@@ -3,7 +3,7 @@
 from pathlib import Path
 from uuid import UUID
 
-from crm_agents.models import Agent, ModelVersion, ScoringRun, ScoringShard, TrainingRun
+from crm_agents.models import Agent, Experiment, ModelVersion, ScoringRun, ScoringShard, TrainingRun
 from crm_data.conf import root
 
 # The name that `handoff.predictions` gives it; that module loads polars, which pages can do without.
@@ -67,3 +67,8 @@ def kept_folder(scoring: ScoringRun) -> Path:
 def changed_file(scoring: ScoringRun) -> Path:
     """Return the list of customers whom a shadow's scoring sees otherwise than the live one."""
     return kept_folder(scoring) / "changed.json"
+
+
+def enrolled_folder(experiment: Experiment) -> Path:
+    """Return the files of those who take part in an experiment; they name customers."""
+    return root() / "experiments" / str(experiment.pk)

@@ -75,6 +75,14 @@ def _inactive(fact: Facts) -> str:
     return _("No purchase in the last %(days)s.") % {"days": days(float(fact["days"]))}
 
 
+def _no_sales(fact: Facts) -> str:
+    return _("No product that is offered was ever sold, so there is nothing to go by.")
+
+
+def _nothing_left(fact: Facts) -> str:
+    return _("Staff refused every product that could be recommended to this customer.")
+
+
 def _labels(fact: Facts) -> str:
     have = int(fact["have"])
     return ngettext(
@@ -122,6 +130,8 @@ _WRITERS: dict[str, Callable[[Facts], str]] = {
     "early_days": _early_days,
     "no_examples": _no_examples,
     "inactive": _inactive,
+    "no_sales": _no_sales,
+    "nothing_left": _nothing_left,
     "no_text": _no_text,
     "labels": _labels,
     "label_kinds": _label_kinds,

@@ -17,7 +17,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.http import HttpRequest
 from django.utils.functional import Promise
 
-from crm_agents.models import Agent, ScoreRow
+from crm_agents.models import Agent, ScoreRow, SideRow
 from handoff.config import TrainingConfig
 
 Text = str | Promise
@@ -81,6 +81,18 @@ class LabelTemplate:
     answers: tuple[Answer, ...]
 
 
+@dataclass(frozen=True)
+class SideTable:
+    """A table that is filled beside the scores: the scorer writes a side file `name`, see `handoff.scores`.
+
+    `model` keeps its rows; with `customers` they name customers.
+    """
+
+    name: str
+    model: type[SideRow]
+    customers: bool = False
+
+
 class Recipe:
     """One agent, declared. Subclasses set the class attributes and override what differs."""
 
@@ -89,11 +101,13 @@ class Recipe:
     description: ClassVar[Text] = ""
     gate: ClassVar[Gate]
     score_model: ClassVar[type[ScoreRow]]
+    side_tables: ClassVar[tuple[SideTable, ...]] = ()  # what scoring fills beside `score_model`
     panel_order: ClassVar[int] = 100
     column: ClassVar[Text] = ""  # heading of the agent's column in the list of customers; none where empty
     label_sets: ClassVar[tuple[LabelTemplate, ...]] = ()  # what people may be asked besides the usual
     # Dotted path of a module whose `urlpatterns` join the REST API; a path, since recipes import no views.
     api_urlconf: ClassVar[str] = ""
+    offers_popularity: ClassVar[bool] = False  # whether `popular_payload` has an answer
     # The groups by which staff act on a score, the most pressing first; empty where there are none.
     tiers: ClassVar[Mapping[str, Text]] = {}
 
@@ -108,6 +122,13 @@ class Recipe:
     def score_fields(self, score: float | None, payload: Mapping[str, Any]) -> dict[str, Any]:
         """Return the values of the score table's own columns (beyond ScoreRow) for one customer."""
         return {}
+
+    def popular_payload(self, agent: Agent) -> dict[str, Any] | None:
+        """Return what is popular with everyone, as a payload of the score table: for control groups.
+
+        None where the agent has no such answer; its control groups are shown nothing then.
+        """
+        return None
 
     def customer_panel(self, request: HttpRequest, agent: Agent, customer_id: str) -> Panel | None:
         """Return the block of the customer's page in the admin, or None for no block."""

@@ -19,7 +19,13 @@ class BuiltInSource(Source):
         json_attributes="attributes",
     )
     products = Products(
-        "crm_data.Product", key="code", name="name", category="category", price="price", available="available"
+        "crm_data.Product",
+        key="code",
+        name="name",
+        category="category",
+        price="price",
+        cost="cost",
+        available="available",
     )
     interactions = (
         Interactions(

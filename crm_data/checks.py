@@ -21,7 +21,7 @@ from crm_data.source import Customers, Interactions, Many, Market, Products, Sou
 Mapping = Customers | Products | Interactions | Market
 PATHS = {
     Customers: ("key", "name", "email", "since", "json_attributes", "where"),
-    Products: ("key", "name", "category", "price", "available", "where"),
+    Products: ("key", "name", "category", "price", "cost", "available", "where"),
     Interactions: (
         *("customer", "product", "at", "quantity", "amount", "currency", "basket", "channel", "text"),
         *("changed", "kind", "where"),

@@ -34,6 +34,13 @@ DEFAULTS: dict[str, Any] = {
     "NEURAL_COMMAND": [],
     # Threads of one trainer or scorer.
     "THREADS": 1,
+    # Agents whose answer about a customer is made anew after each interaction. The interactive worker keeps
+    # their live models loaded: at most so many, in one child process of at most so much memory.
+    "FRESH_AGENTS": ["recommender"],
+    "WARM_MODELS": 2,
+    "WARM_MEMORY_MB": 4096,
+    # Whether saving or deleting a row that the Source reads as an event refreshes its customer's answers.
+    "FOLLOW_SOURCE": False,
     # Where news of alerts is sent by Django's mail; nobody where empty.
     "ALERT_EMAILS": [],
     # Days that must lie between a training and one that an alert starts by itself.

@@ -3,8 +3,8 @@
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-# Called with the tenant; yields rows of `dataset.LABELS` in any order.
-Provider = Callable[[str], Iterable[Mapping[str, Any]]]
+# Called with the tenant and one customer, or None for all; yields rows of `dataset.LABELS` in any order.
+Provider = Callable[[str, str | None], Iterable[Mapping[str, Any]]]
 
 _providers: list[Provider] = []
 
@@ -15,6 +15,6 @@ def register(provider: Provider) -> None:
         _providers.append(provider)
 
 
-def said(tenant: str) -> list[Mapping[str, Any]]:
-    """Return the rows of every provider."""
-    return [row for provider in _providers for row in provider(tenant)]
+def said(tenant: str, customer_id: str | None = None) -> list[Mapping[str, Any]]:
+    """Return the rows of every provider, or those of one customer."""
+    return [row for provider in _providers for row in provider(tenant, customer_id)]

@@ -47,6 +47,14 @@ class Product(models.Model):
     name = models.CharField(_("name"), max_length=300)
     category = models.CharField(_("category"), max_length=200, blank=True, db_index=True)
     price = models.DecimalField(_("price"), max_digits=14, decimal_places=2, null=True, blank=True)
+    cost = models.DecimalField(
+        _("cost"),
+        max_digits=14,
+        decimal_places=2,
+        null=True,
+        blank=True,
+        help_text=_("What one piece costs the company; with it, recommendations can be sorted by margin."),
+    )
     available = models.BooleanField(_("available"), default=True, help_text=_("May be recommended now."))
     attributes = models.JSONField(_("attributes"), default=dict, blank=True)
 

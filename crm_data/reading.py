@@ -124,7 +124,7 @@ def many_values(source: Source, many: Many, pks: Iterable[Any]) -> dict[Any, lis
 
 
 def products(source: Source) -> QuerySet[Any] | None:
-    """Return the host's products with crm_id, crm_name, crm_category, crm_price and crm_available."""
+    """Return the host's products with `crm_` id, name, category, price, cost and available."""
     mapping = source.products
     if mapping is None:
         return None
@@ -133,6 +133,7 @@ def products(source: Source) -> QuerySet[Any] | None:
         crm_name=_text(mapping.name),
         crm_category=_text(mapping.category),
         crm_price=_number(mapping.price),
+        crm_cost=_number(mapping.cost),
         crm_available=Value(True) if mapping.available is None else expression(mapping.available),
     )
     return found

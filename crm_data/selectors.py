@@ -57,12 +57,14 @@ class CustomerRecord:
 
 @dataclass(frozen=True)
 class ProductRecord:
-    """One product as the host knows it."""
+    """One product as the host knows it; `available` is None where the host does not say."""
 
     id: str
     name: str
     category: str
     price: float | None
+    cost: float | None = None
+    available: bool | None = None
 
 
 @dataclass(frozen=True)
@@ -167,6 +169,42 @@ def customer_names(ids: Iterable[str], *, tenant: str = "") -> dict[str, str]:
         return {key: name or key for key, name in found.values_list("crm_id", "crm_name")}
 
 
+def customer_attributes(ids: Iterable[str], *, tenant: str = "") -> dict[str, dict[str, Any]]:
+    """Return the attributes of those of `ids` that exist; one query, and one for each to-many attribute."""
+    source = get_source()
+    mapping = source.customers
+    with source.scope(tenant):
+        found = _by_keys(reading.customers(source), mapping.model, mapping.key, ids)
+        rows = list(reading.customer_rows(source, found).values(*reading.customer_columns(source)))
+        pks = [row["pk"] for row in rows]
+        many = [path for path in mapping.attributes if isinstance(path, Many)]
+        values = {path.path: reading.many_values(source, path, pks) for path in many}
+    return {
+        row["crm_id"]: reading.attributes(
+            reading.declared(source, row),
+            {name: of.get(row["pk"], []) for name, of in values.items()},
+            row["crm_json"],
+        )
+        for row in rows
+    }
+
+
+def customer_owners(ids: Iterable[str], *, tenant: str = "") -> dict[str, list[str]]:
+    """Return the user names of the sales reps of those of `ids` that have any; one query."""
+    source = get_source()
+    mapping = source.customers
+    if mapping.owner is None:
+        return {}
+    name = f"{mapping.owner}__{get_user_model().USERNAME_FIELD}"
+    with source.scope(tenant):
+        found = _by_keys(reading.customers(source), mapping.model, mapping.key, ids)
+        pairs = list(found.filter(**{f"{mapping.owner}__isnull": False}).values_list("crm_id", name))
+    owners: dict[str, list[str]] = {}
+    for key, owner in sorted(pairs):
+        owners.setdefault(key, []).append(str(owner))
+    return owners
+
+
 def customer_ids(*, tenant: str = "") -> list[str]:
     """Return the ids of every customer, in the host's own order."""
     source = get_source()
@@ -214,10 +252,13 @@ def product_records(ids: Iterable[str], *, tenant: str = "") -> dict[str, Produc
         if every is None or source.products is None:
             return {}
         found = _by_keys(every, source.products.model, source.products.key, ids)
-        columns = found.values_list("crm_id", "crm_name", "crm_category", "crm_price")
+        columns = found.values_list(
+            "crm_id", "crm_name", "crm_category", "crm_price", "crm_cost", "crm_available"
+        )
+        says = source.products.available is not None
         return {
-            key: ProductRecord(key, name or key, category or "", price)
-            for key, name, category, price in columns
+            key: ProductRecord(key, name or key, category or "", price, cost, available if says else None)
+            for key, name, category, price, cost, available in columns
         }
 
 
@@ -257,13 +298,18 @@ def customer_visits(customer_id: str, *, tenant: str = "") -> list[VisitRecord]:
 
 
 def bought_products(
-    customer_id: str, *, upto: dt.datetime, tenant: str = ""
+    customer_id: str, *, upto: dt.datetime, since: dt.datetime | None = None, tenant: str = ""
 ) -> list[tuple[str, str, dt.datetime | None]]:
-    """Return each product of each purchase once: product, basket, and the moment where there is no basket."""
+    """Return each product of each purchase once: product, basket, and the moment where there is no basket.
+
+    With `since`, purchases before it are left out.
+    """
     source = get_source()
     found: list[tuple[str, str, dt.datetime | None]] = []
     with source.scope(tenant):
         for rows in _rows_of(source, customer_id, upto):
+            if since is not None:
+                rows = rows.filter(crm_at__gte=reading.in_type_of("crm_at", source, rows, since))
             moment = Case(When(Q(crm_basket="") | Q(crm_basket=None), then=F("crm_at")), default=None)
             bought = rows.filter(crm_kind="purchase").annotate(crm_moment=moment)
             columns = bought.values_list("crm_product", "crm_basket", "crm_moment").distinct()
@@ -273,6 +319,30 @@ def bought_products(
                 if product
             ]
     return found
+
+
+def popular_products(
+    *, since: dt.datetime, upto: dt.datetime, limit: int, tenant: str = ""
+) -> list[tuple[str, int]]:
+    """Return the products that the most customers bought after `since` and up to `upto`, with how many.
+
+    The number of customers first, then the product decides their order.
+    """
+    source = get_source()
+    buyers: dict[str, int] = {}
+    with source.scope(tenant):
+        for mapping in source.interactions:
+            if not mapping.product or source.products is None:
+                continue
+            rows = reading.known(source, mapping, reading.events(source, mapping))
+            after, until = (reading.in_type_of("crm_at", source, rows, moment) for moment in (since, upto))
+            rows = rows.filter(crm_kind="purchase", crm_at__gt=after, crm_at__lte=until)
+            rows = rows.exclude(crm_product=None)
+            counts = rows.values("crm_product").annotate(crm_buyers=Count("crm_customer", distinct=True))
+            top = counts.order_by("-crm_buyers", "crm_product").values_list("crm_product", "crm_buyers")
+            for product, number in top[:limit]:
+                buyers[product] = buyers.get(product, 0) + number
+    return sorted(buyers.items(), key=lambda each: (-each[1], each[0]))[:limit]
 
 
 def _rows_of(source: Source, customer_id: str, upto: dt.datetime) -> Iterator[QuerySet[Any]]:

@@ -56,6 +56,7 @@ class Products:
     key: str = "pk"
     category: Path | None = None
     price: Path | None = None
+    cost: Path | None = None  # of one piece, in the currency of the price; for sorting by margin alone
     available: Path | None = None
     where: Q | None = None
 

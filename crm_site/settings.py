@@ -141,6 +141,8 @@ CRM_AGENTS: dict[str, Any] = {
     "LEASE_SECONDS": env.int("CRM_LEASE_SECONDS", default=30),
     "NEURAL_COMMAND": env.list("CRM_NEURAL_COMMAND", default=[]),
     "THREADS": env.int("CRM_THREADS", default=1),
+    "FRESH_AGENTS": env.list("CRM_FRESH_AGENTS", default=["recommender"]),
+    "WARM_MEMORY_MB": env.int("CRM_WARM_MEMORY_MB", default=4096),
     "ERASURE_KEY": env.str("CRM_ERASURE_KEY", default=""),
     "ALERT_EMAILS": env.list("CRM_ALERT_EMAILS", default=[]),
 }

@@ -6,7 +6,7 @@ from rest_framework import serializers
 
 from churn.models import Tier, Trend
 from crm_agents.api.paging import PageQuery
-from crm_agents.api.serializers import GivenFeedbackSerializer, MissingSerializer
+from crm_agents.api.serializers import GivenFeedbackSerializer, MissingSerializer, RefreshedAtField
 from crm_agents.api.validation import FiniteFloatField
 
 
@@ -42,6 +42,7 @@ class ChurnSerializer(ScoreSerializer):
     agent = serializers.CharField()
     as_of = serializers.DateTimeField(allow_null=True)
     version = serializers.IntegerField(allow_null=True)
+    refreshed_at = RefreshedAtField()
     feedback = GivenFeedbackSerializer(allow_null=True)
 
 

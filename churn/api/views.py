@@ -30,7 +30,7 @@ SCORE = {
     ],
     "missing": [],
 }
-ANSWER = {"as_of": "2026-03-01T00:00:00+00:00", "version": 4, "feedback": None}
+ANSWER = {"as_of": "2026-03-01T00:00:00+00:00", "version": 4, "refreshed_at": None, "feedback": None}
 CUSTOMER = {"name": "Alder & Sons", "url": "https://crm.example.com/api/v1/customers/12346/"}
 
 

@@ -22,6 +22,7 @@ from crm_agents.models import Agent, Alert, Purpose, RunStatus, ScoringRun, Trai
 from crm_agents.recipes import Recipe, get_recipe
 from crm_agents.selectors import scoring_before
 from crm_agents.services.agents import ensure_agents
+from crm_agents.services.freshness import freshness_of
 from crm_agents.services.publishing import NothingToRollBackTo, roll_back
 from crm_agents.services.runs import active_run, planned_config
 from crm_agents.services.scoring import NothingToScore, ScoringAlreadyActive, start_scoring
@@ -208,6 +209,7 @@ class AgentAdmin(RecordAdmin):
             "live_verdict": verdict_badge(agent.live_version) if agent.live_version else "",
             "scored": number(scoring.rows) if scoring else "",
             "scoring_url": self.url_of(scoring) if scoring else "",
+            "freshness": freshness_of(agent),
             "runs": [(run, self.url_of(run), status_badge(run)) for run in runs],
             "versions": [(version, self.url_of(version), verdict_badge(version)) for version in versions],
             "runs_url": f"{self.url('crm_agents_trainingrun_changelist')}?agent__id__exact={agent.pk}"

@@ -62,6 +62,10 @@ NUMBERS = {
     "layers": Setting(_("Layers"), _("Depth of the encoder.")),
     "heads": Setting(_("Heads"), _("Attention heads of the transformer.")),
     "max_visits": Setting(_("Visits read"), _("Newest visits of a customer that the encoder reads.")),
+    "refit_epochs": Setting(
+        _("Last epochs"),
+        _("Once the model is chosen, it learns from the validation window too. 0 leaves that out."),
+    ),
     "pretrain_epochs": Setting(_("Pretraining epochs"), _("0 leaves pretraining out.")),
     "freeze_layers": Setting(_("Frozen layers"), _("First layers that keep the weights they begin with.")),
     "lora_rank": Setting(
@@ -123,7 +127,10 @@ GROUPS: Sequence[tuple[str | Promise, Sequence[str]]] = (
         _("Start and pretraining"),
         ("start", "pretrain", "pretrain_epochs", "freeze_layers", "text_model", "lora_rank"),
     ),
-    (_("Learning"), ("batch_size", "accumulate", "patience", "schedule", "warmup_share", "seed")),
+    (
+        _("Learning"),
+        ("batch_size", "accumulate", "patience", "refit_epochs", "schedule", "warmup_share", "seed"),
+    ),
     (
         _("Regularisation and augmentation"),
         ("dropout", "weight_decay", "augment_crop", "augment_mask", "augment_reorder", "augment_drop"),

@@ -20,6 +20,7 @@ STAGES = (RunStatus.QUEUED, RunStatus.PREPARING, RunStatus.TRAINING, RunStatus.E
 PHASES = {
     "preparing": gettext_lazy("preparing the data"),
     "pretraining": gettext_lazy("pretraining"),
+    "refitting": gettext_lazy("fitting once more, on the newest days too"),
     "training": gettext_lazy("fine-tuning"),
     "evaluating": gettext_lazy("evaluating"),
     "scoring": gettext_lazy("scoring"),

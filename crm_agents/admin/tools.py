@@ -37,11 +37,12 @@ def agent_tools() -> Sequence[Tool]:
     """Return the tools of an agent's page, in their order."""
     from crm_agents.admin.agent_settings import SettingsTool  # they import this module
     from crm_agents.admin.data import DataTool
+    from crm_agents.admin.experiments import ExperimentsTool
     from crm_agents.admin.labelling.tool import LabelsTool
     from crm_agents.admin.tuning import TuningTool
     from crm_agents.admin.watching.tools import WatchingTool
 
-    return (DataTool(), LabelsTool(), TuningTool(), WatchingTool(), SettingsTool())
+    return (DataTool(), LabelsTool(), TuningTool(), WatchingTool(), ExperimentsTool(), SettingsTool())
 
 
 def version_tools() -> Sequence[Tool]:

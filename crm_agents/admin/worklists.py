@@ -17,6 +17,8 @@ from django.utils.translation import gettext_lazy
 from crm_agents.admin.base import AgentsAdmin
 from crm_agents.admin.customers import customer_url
 from crm_agents.answers import as_of, why_nothing_is_live
+from crm_agents.arms import running
+from crm_agents.experiment_words import control_left_out
 from crm_agents.models import Agent, ScoreRow
 from crm_agents.selectors import visible_live_scores
 from crm_agents.words import joined
@@ -147,7 +149,14 @@ class Worklist(ExportMixin, AgentsAdmin):
     def _source(self, agent: Agent) -> dict[str, Any]:
         moment = as_of(agent)
         why = "" if moment else joined(entry["text"] for entry in why_nothing_is_live(agent))
-        return {"agent": agent, "as_of": moment, "version": agent.live_version, "why": why}
+        left_out = "" if running(agent).control is None else control_left_out()
+        return {
+            "agent": agent,
+            "as_of": moment,
+            "version": agent.live_version,
+            "why": why,
+            "left_out": left_out,
+        }
 
 
 def _not_set_up() -> str:

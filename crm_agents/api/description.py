@@ -16,6 +16,7 @@ DESCRIPTION: dict[str, Any] = {
         "SweepKindEnum": "crm_agents.models.SweepKind",
         "AlertKindEnum": "crm_agents.models.AlertKind",
         "AnnotationKindEnum": "crm_agents.models.AnnotationKind",
+        "ExperimentKindEnum": "crm_agents.models.ExperimentKind",
     },
     "PREPROCESSING_HOOKS": ["crm_agents.api.schema.only_ours"],
 }

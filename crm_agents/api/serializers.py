@@ -17,6 +17,15 @@ class GivenFeedbackSerializer(serializers.Serializer[Any]):
     at = serializers.DateTimeField()
 
 
+class RefreshedAtField(serializers.DateTimeField):
+    """When the answer was made anew after an interaction that the published scores do not know."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        kwargs.setdefault("allow_null", True)
+        kwargs.setdefault("help_text", "Made anew after an interaction; null: as published.")
+        super().__init__(**kwargs)
+
+
 class MissingSerializer(serializers.Serializer[Any]):
     """Why there is nothing to show."""
 

@@ -10,6 +10,12 @@ from crm_agents.api.agents import AgentListView, AgentView
 from crm_agents.api.comparing import CardView, CompareView
 from crm_agents.api.customers import CustomerDetailView, CustomerListView
 from crm_agents.api.docs import DocsView, SchemaView
+from crm_agents.api.experiments import (
+    ExperimentListView,
+    ExperimentView,
+    MeasureExperimentView,
+    StopExperimentView,
+)
 from crm_agents.api.feedback import FeedbackView
 from crm_agents.api.interactions import InteractionsView
 from crm_agents.api.labelling import (
@@ -71,6 +77,14 @@ urlpatterns = [
     path("sweeps/<str:sweep_id>/", SweepView.as_view(), name="sweep"),
     path("sweeps/<str:sweep_id>/stop/", StopSweepView.as_view(), name="sweep-stop"),
     path("sweeps/<str:sweep_id>/resume/", ResumeSweepView.as_view(), name="sweep-resume"),
+    path("agents/<str:name>/experiments/", ExperimentListView.as_view(), name="experiments"),
+    path("experiments/<str:experiment_id>/", ExperimentView.as_view(), name="experiment"),
+    path("experiments/<str:experiment_id>/stop/", StopExperimentView.as_view(), name="experiment-stop"),
+    path(
+        "experiments/<str:experiment_id>/measure/",
+        MeasureExperimentView.as_view(),
+        name="experiment-measure",
+    ),
     path("agents/<str:name>/score/", ScoreView.as_view(), name="score"),
     path("agents/<str:name>/rollback/", RollbackView.as_view(), name="rollback"),
     path("runs/<str:run_id>/", RunView.as_view(), name="run"),

@@ -27,10 +27,15 @@ class AuditAction(models.TextChoices):
     LABELS_EXPORTED = "labels.exported", _("labels exported")
     ALERT_OPENED = "alert.opened", _("alert opened")
     ALERT_CLOSED = "alert.closed", _("alert closed")
+    EXPERIMENT_STARTED = "experiment.started", _("experiment started")
+    EXPERIMENT_ENDED = "experiment.ended", _("experiment ended")
     CUSTOMER_EXPORTED = "customer.exported", _("customer's data exported")
     CUSTOMER_OPTED_OUT = "customer.opted_out", _("customer opted out")
     CUSTOMER_OPTED_IN = "customer.opted_in", _("customer opted in again")
     CUSTOMERS_ERASED = "customers.erased", _("removed customers erased")
+    RULE_MADE = "rule.made", _("rule made")
+    RULE_CHANGED = "rule.changed", _("rule changed")
+    RULE_DELETED = "rule.deleted", _("rule deleted")
 
 
 class AuditEntry(models.Model):

@@ -1,3 +1,5 @@
+from typing import TYPE_CHECKING
+
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
@@ -5,6 +7,9 @@ from django.utils.translation import gettext_lazy as _
 from crm_agents.models.agent import Agent, ModelVersion
 from crm_agents.models.lease import ACTIVE_STATES, Leased
 from crm_data.clock import minute
+
+if TYPE_CHECKING:
+    from crm_agents.models.fresh import FreshScore
 
 
 class Kept(models.TextChoices):
@@ -80,8 +85,30 @@ class ScoringShard(Leased):
         return f"{self.scoring} #{self.shard}"
 
 
+class SideRow(models.Model):
+    """What one shard of a scoring says of something that is no customer: a row for each `key`, a product say.
+
+    Where the rows speak of customers too, `payload["customers"]` is a list of [customer, number, …]: there
+    an erased customer is looked for. Each agent app may have tables of these, see `Recipe.side_tables`.
+    """
+
+    scoring = models.ForeignKey(ScoringRun, models.CASCADE, related_name="+", verbose_name=_("scoring"))
+    shard = models.PositiveIntegerField(default=0)
+    key = models.CharField(max_length=64)
+    payload = models.JSONField(default=dict)
+
+    class Meta:
+        abstract = True
+
+    def __str__(self) -> str:
+        return self.key
+
+
 class ScoreRow(models.Model):
     """What an agent says of one customer in one scoring run. Each agent app has a table of these."""
+
+    # What stands in for the stored row since an interaction, see `crm_agents.selectors.live_score`.
+    refreshed: "FreshScore | None" = None
 
     scoring = models.ForeignKey(ScoringRun, models.CASCADE, related_name="+", verbose_name=_("scoring"))
     tenant = models.CharField(_("tenant"), max_length=64, blank=True)

@@ -25,7 +25,13 @@ class Range:
 
 
 def ranges(
-    slug: str, title: Text, found: Sequence[Range], *, overall: float | None, note: Text = ""
+    slug: str,
+    title: Text,
+    found: Sequence[Range],
+    *,
+    overall: float | None,
+    note: Text = "",
+    head: Text = "",
 ) -> Plot | None:
     """Plot each value as a dot on its interval, over a line at `overall`; None without any."""
     if not found:
@@ -44,7 +50,7 @@ def ranges(
         slug=slug,
         title=title,
         description=note,
-        heads=(_("Slice"), _("Value"), _("from"), _("to")),
+        heads=(head or _("Slice"), _("Value"), _("from"), _("to")),
         rows=[(each.name, number(each.value), number(each.low), number(each.high)) for each in found],
         lines=lines,
         labels=[Label("0", pixels(row * ROW + 12), each.name) for row, each in enumerate(found)],

@@ -33,6 +33,7 @@ from handoff.progress import Outcome, Phase, Progress, ProgressReader
 STATUS_OF: dict[Phase, RunStatus] = {
     "preparing": RunStatus.PREPARING,
     "pretraining": RunStatus.TRAINING,
+    "refitting": RunStatus.TRAINING,
     "training": RunStatus.TRAINING,
     "evaluating": RunStatus.EVALUATING,
 }

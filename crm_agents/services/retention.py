@@ -10,6 +10,7 @@ from crm_agents.models import (
     ACTIVE_STATES,
     Agent,
     Feedback,
+    FreshScore,
     Kept,
     RunStatus,
     ScoreRow,
@@ -22,12 +23,13 @@ from crm_agents.selectors import published_scorings, shadow_scoring
 from crm_agents.services import audit
 from crm_agents.services.leases import WORKING_STATES
 from crm_agents.services.scoring import newest_snapshot
+from crm_agents.services.side_tables import delete_side_rows, take_out
 from crm_data.conf import setting
 from crm_data.selectors import customer_names
 
 BATCH = 2_000
 
-Derived = type[ScoreRow] | type[Feedback]
+Derived = type[ScoreRow] | type[Feedback] | type[FreshScore]
 
 
 def delete_old_scores(agent: Agent) -> int:
@@ -40,7 +42,8 @@ def delete_old_scores(agent: Agent) -> int:
     model = get_recipe(agent.name).score_model
     rows = 0
     for scoring in _superfluous(agent):
-        rows += _delete_rows(model, scoring)
+        rows += _delete_rows(model, scoring) + delete_side_rows(scoring)
+        rows += _delete_rows(FreshScore, scoring)
         ScoringRun.objects.filter(pk=scoring.pk).update(scores=Kept.GONE, snapshot=None)
     return rows
 
@@ -57,6 +60,8 @@ def erase_customer(tenant: str, customer_id: str, *, user: audit.Actor = None) -
                 model: derived.filter(customer_id=customer_id).delete()[0]
                 for model, derived in _derived(agent)
             }
+            for scoring in _stored(agent):
+                take_out(scoring, [customer_id])
             erased += _recorded(agent, counts, user)
     return erased
 
@@ -76,12 +81,17 @@ def erase_removed_customers(agent: Agent) -> int:
         scoring=live, customer_id=OuterRef("customer_id")
     )
     counts: dict[Derived, int] = {}
+    gone: set[str] = set()
     for model, derived in _derived(agent):
         if model is not Feedback:
             shadow = Q(scoring__shadow=True, scoring__status=RunStatus.SUCCEEDED)
             derived = derived.filter(Q(scoring__published_at__isnull=False) | shadow)
         missing = list(derived.exclude(Exists(scored)).values_list("pk", "customer_id"))
-        counts[model] = _delete(model, _of_removed(agent.tenant, missing))
+        removed = _of_removed(agent.tenant, missing)
+        counts[model] = _delete(model, [key for key, _customer in removed])
+        gone |= {customer for _key, customer in removed}
+    for scoring in _stored(agent):
+        take_out(scoring, gone)
     return _recorded(agent, counts, None)
 
 
@@ -90,17 +100,22 @@ def _derived(agent: Agent) -> list[tuple[Derived, QuerySet[Any]]]:
     model = get_recipe(agent.name).score_model
     return [
         (model, model._default_manager.filter(tenant=agent.tenant, scoring__agent=agent)),
+        (FreshScore, FreshScore.objects.filter(tenant=agent.tenant, agent=agent)),
         (Feedback, Feedback.objects.filter(tenant=agent.tenant, agent=agent)),
     ]
 
 
-def _of_removed(tenant: str, rows: Sequence[tuple[int, str]]) -> list[int]:
-    """Return the keys of the rows whose customer is not in the CRM; one may be newer than the snapshot."""
+def _stored(agent: Agent) -> QuerySet[ScoringRun]:
+    return ScoringRun.objects.filter(agent=agent).exclude(scores=Kept.GONE).select_related("agent")
+
+
+def _of_removed(tenant: str, rows: Sequence[tuple[int, str]]) -> list[tuple[int, str]]:
+    """Return the rows (key, customer) of who is not in the CRM; a customer may be newer than the snapshot."""
     customers = sorted({customer for _key, customer in rows})
     present: set[str] = set()
     for start in range(0, len(customers), BATCH):
         present |= customer_names(customers[start : start + BATCH], tenant=tenant).keys()
-    return [key for key, customer in rows if customer not in present]
+    return [(key, customer) for key, customer in rows if customer not in present]
 
 
 def _recorded(agent: Agent, counts: Mapping[Derived, int], user: audit.Actor) -> int:
@@ -133,7 +148,7 @@ def _superfluous(agent: Agent) -> list[ScoringRun]:
     return gone
 
 
-def _delete_rows(model: type[ScoreRow], scoring: ScoringRun) -> int:
+def _delete_rows(model: type[ScoreRow] | type[FreshScore], scoring: ScoringRun) -> int:
     return _delete(model, list(model._default_manager.filter(scoring=scoring).values_list("pk", flat=True)))
 
 

@@ -11,6 +11,7 @@ from django.db import connections, router, transaction
 from crm_agents.jsonable import storable
 from crm_agents.models import ScoreRow, ScoringRun
 from crm_agents.recipes import Recipe, get_recipe
+from crm_agents.services.copying import insert
 from crm_agents.services.leases import Lease
 from crm_data.suppression import Suppressed
 from handoff.errors import HandoffError
@@ -38,7 +39,7 @@ def write_scores(scoring: ScoringRun, path: Path, lease: Lease) -> int:
         with transaction.atomic(using=database):
             lease.write()  # a worker that lost its shard writes nothing
             _clear(recipe.score_model, scoring, part["customer"].to_list())
-            _insert(recipe.score_model, rows, database)
+            insert(recipe.score_model, rows, database)
     return len(frame)
 
 
@@ -86,21 +87,3 @@ def _clear(model: type[ScoreRow], scoring: ScoringRun, customers: list[str]) -> 
             scoring=scoring, customer_id__in=customers[start : start + BATCH]
         )
         mine.delete()
-
-
-def _insert(model: type[ScoreRow], rows: list[ScoreRow], database: str) -> None:
-    with connections[database].cursor() as cursor:
-        copy = getattr(cursor, "copy", None)  # psycopg 3
-        if copy is None:
-            model._default_manager.bulk_create(rows, batch_size=BATCH)
-            return
-        fields = [field for field in model._meta.concrete_fields if not field.primary_key]
-        quote = connections[database].ops.quote_name
-        columns = ", ".join(quote(str(field.column)) for field in fields)
-        with copy(f"COPY {quote(model._meta.db_table)} ({columns}) FROM STDIN") as stream:
-            for row in rows:
-                stream.write_row([_value(field, row, database) for field in fields])
-
-
-def _value(field: Any, row: ScoreRow, database: str) -> Any:
-    return field.get_db_prep_save(field.pre_save(row, add=True), connections[database])

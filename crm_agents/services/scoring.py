@@ -16,6 +16,7 @@ from crm_agents.models import (
     ScoringShard,
 )
 from crm_agents.services import audit
+from crm_agents.services.freshness import carry_over
 from crm_agents.services.privacy.rows import drop_left_out
 from crm_agents.services.waking import wake
 from crm_data.clock import minute
@@ -164,6 +165,7 @@ def point_to(agent: Agent, scoring: ScoringRun) -> None:
         cancel_scorings(agent, shadow=True)
         agent.shadow_version = None
     agent.save(update_fields=["live_scoring", "live_version", "shadow_version"])
+    carry_over(agent, scoring)
 
 
 def _store(scoring: ScoringRun, shards: int, user: audit.Actor) -> ScoringRun:

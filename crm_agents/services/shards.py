@@ -16,6 +16,7 @@ from crm_agents.services.leases import Lease, claim
 from crm_agents.services.score_writing import write_scores
 from crm_agents.services.scoring import end_scoring, publish_if_complete
 from crm_agents.services.settling import settle
+from crm_agents.services.side_tables import write_side_tables
 from crm_agents.services.supervision import ChildFailed, explain_exit, run_child, tail
 from crm_agents.services.watching.recording import record_scoring
 from crm_data.conf import root
@@ -54,6 +55,7 @@ def _score(shard: ScoringShard, lease: Lease, keeper: Keeper) -> None:
     )
     path = _infer(shard, keeper)
     rows = write_scores(scoring, path, lease)
+    write_side_tables(scoring, shard.shard, path, lease)
     keeper.check()
     with transaction.atomic():
         agent = Agent.objects.select_for_update().get(pk=scoring.agent_id)

@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 from crm_agents.folders import run_folder
 from crm_agents.models import Agent, Leased, RunStatus, ScoringShard, TrainingRun
 from crm_agents.services.execution import LOG, tidy_run_folder
+from crm_agents.services.freshness import ask_again
 from crm_agents.services.labelling.jobs import resend_lost
 from crm_agents.services.leases import ENDED, WORKING_STATES
 from crm_agents.services.shards import fail_shard
@@ -26,7 +27,7 @@ logger = logging.getLogger(__name__)
 WAKE_AGAIN = dt.timedelta(minutes=1)
 WAKE_AT_LEAST = dt.timedelta(minutes=15)
 # Phases of a training whose work the next attempt need not do again, in their order.
-LASTING = ("pretraining", "training", "evaluating")
+LASTING = ("pretraining", "training", "refitting", "evaluating")
 
 
 def sweep() -> int:
@@ -40,7 +41,7 @@ def sweep() -> int:
         if send(due):
             healed += len(due)
     advance_all()
-    return healed + resend_lost()
+    return healed + resend_lost() + ask_again()
 
 
 def _heal(row: Leased) -> bool:

@@ -50,7 +50,7 @@ class ExportMixin(AnyModelAdmin):
     @admin.action(description=gettext_lazy("Export as CSV"), permissions=["view"])
     def export_csv(self, request: HttpRequest, queryset: QuerySet[Any]) -> HttpResponseBase:
         """Stream the rows; memory does not grow with them."""
-        writer = csv.writer(_Echo())
+        writer = csv.writer(Echo())
         names = self._export_names(request)
         rows = ([guarded(as_text(value)) for value in row] for row in self._export_rows(queryset, names))
         header = [self._export_label(name) for name in names]
@@ -139,7 +139,7 @@ def _path_labels(model: Any, path: Sequence[str]) -> Iterator[str]:
         model = field.related_model
 
 
-class _Echo:
+class Echo:
     """A file that hands back what is written, so that lines can be streamed."""
 
     def write(self, text: str) -> str:

@@ -9,6 +9,7 @@ from django.forms import ModelChoiceField, ModelForm
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
+from crm_data import news
 from crm_data.admin.base import FastAdmin, OwnCustomersMixin, own_customers
 from crm_data.admin.filters import KindFilter
 from crm_data.models import Customer, Interaction, InteractionKind, Product
@@ -65,6 +66,21 @@ class InteractionAdmin(OwnCustomersMixin, FastAdmin):
         "channel",
         "text",
     )
+
+    def save_model(self, request: HttpRequest, obj: Interaction, form: Any, change: bool) -> None:
+        before = Customer.objects.filter(interactions=obj.pk).values_list("code", flat=True)
+        customers = {*(before if change else ()), obj.customer.code}
+        super().save_model(request, obj, form, change)
+        news.tell(customers)
+
+    def delete_model(self, request: HttpRequest, obj: Interaction) -> None:
+        super().delete_model(request, obj)
+        news.tell([obj.customer.code])
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Interaction]) -> None:
+        customers = set(queryset.order_by().values_list("customer__code", flat=True))
+        super().delete_queryset(request, queryset)
+        news.tell(customers)
 
     @display(description=_("kind"))
     def kind_shown(self, interaction: Interaction) -> str:

@@ -12,4 +12,4 @@ class ProductAdmin(FastAdmin):
     list_filter = ("available", ("category", admin.AllValuesFieldListFilter))
     search_fields = ("code__istartswith", "name__icontains")
     search_help_text = _("Beginning of the code, or a part of the name.")
-    export_fields = ("code", "name", "category", "price", "available", "attributes")
+    export_fields = ("code", "name", "category", "price", "cost", "available", "attributes")

@@ -14,6 +14,7 @@ from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext as _
 
+from crm_data import news
 from crm_data.builtin import BuiltInSource
 from crm_data.models import Interaction, Product
 from crm_data.reading import UnknownCurrency, rate
@@ -85,13 +86,14 @@ def record_interactions(user: AnyUser, rows: list[dict[str, Any]]) -> int:
     values = [_checked(index, row, errors) for index, row in enumerate(rows)]
     _refuse_repeated_keys(values, errors)
     errors.raise_any()
+    customers = {row["customer"] for row in values}
     interactions = _resolved(user, values, errors)
     errors.raise_any()
     try:
-        return _store(interactions)
+        return _store(interactions, customers)
     except IntegrityError:
         # Another delivery of the same keys came in between; now they are seen.
-        return _store(interactions)
+        return _store(interactions, customers)
 
 
 def _checked(index: int, row: Any, errors: _Errors) -> dict[str, Any]:
@@ -246,8 +248,11 @@ def _ids(rows: Any, codes: Iterable[str]) -> dict[str | None, int]:
     return found
 
 
-def _store(interactions: list[Interaction]) -> int:
-    """Store what is not there yet. Raises InteractionsRejected where a known key names another row."""
+def _store(interactions: list[Interaction], customers: set[str]) -> int:
+    """Store what is not there yet, and tell of it.
+
+    Raises InteractionsRejected where a known key names another row.
+    """
     errors = _Errors()
     with transaction.atomic():
         known = Interaction.objects.in_bulk([row.key for row in interactions if row.key], field_name="key")
@@ -262,6 +267,8 @@ def _store(interactions: list[Interaction]) -> int:
                 errors.add(index, "key", str(row.key), message)
         errors.raise_any()
         Interaction.objects.bulk_create(fresh, batch_size=BATCH)
+        if fresh:
+            news.tell(customers)
     return len(fresh)
 
 

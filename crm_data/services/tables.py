@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from crm_data import labels, reading
@@ -27,13 +28,23 @@ def write_customers(source: Source, folder: Path, sieve: Sieve, done: Done) -> i
     names = reading.customer_columns(source)
     found = reading.customer_rows(source, reading.customers(source))
     for page in reading.pages(found, names, size=BATCH):
-        batch = [dict(zip(names, row, strict=True)) for row in page]
-        frame = pl.DataFrame(_customers(source, batch), schema=CUSTOMERS, orient="row")
-        frames.append(sieve.without(frame, count=False))
+        frames.append(sieve.without(_customer_frame(source, names, page), count=False))
         count += len(frames[-1])
         done(count)
     write_table(folder, "customers", pl.concat([CUSTOMERS.to_frame(), *frames]), CUSTOMERS)
     return count
+
+
+def customer_frame(source: Source, found: QuerySet[Any]) -> pl.DataFrame:
+    """Return a few of `reading.customers` as rows of CUSTOMERS."""
+    names = reading.customer_columns(source)
+    rows = list(reading.customer_rows(source, found).values_list(*names))
+    return _customer_frame(source, names, rows)
+
+
+def _customer_frame(source: Source, names: list[str], rows: list[tuple[Any, ...]]) -> pl.DataFrame:
+    batch = [dict(zip(names, row, strict=True)) for row in rows]
+    return pl.DataFrame(_customers(source, batch), schema=CUSTOMERS, orient="row")
 
 
 def write_products(source: Source, folder: Path, named: pl.Series, done: Done) -> int:
@@ -80,8 +91,7 @@ def write_labels(folder: Path, watermark: dt.datetime, sieve: Sieve) -> int:
 
     What was said after the watermark, or of a customer who is not in this snapshot (any more), is left out.
     """
-    rows = [_label(row) for row in labels.said(sieve.suppressed.tenant)]
-    frame = pl.DataFrame(rows, schema=LABELS, orient="row").unique()
+    frame = label_frame(sieve.suppressed.tenant)
     present = pl.read_parquet(folder / "customers.parquet", columns=["customer"])["customer"]
     frame = frame.filter(
         pl.col("said_at") <= watermark,
@@ -91,6 +101,12 @@ def write_labels(folder: Path, watermark: dt.datetime, sieve: Sieve) -> int:
     if len(frame):
         write_table(folder, "labels", frame, LABELS)
     return len(frame)
+
+
+def label_frame(tenant: str, customer_id: str | None = None) -> pl.DataFrame:
+    """Return what was said up to now, of everybody or of one customer, as rows of LABELS."""
+    rows = [_label(row) for row in labels.said(tenant, customer_id)]
+    return pl.DataFrame(rows, schema=LABELS, orient="row").unique()
 
 
 def _label(row: Mapping[str, Any]) -> tuple[Any, ...]:

@@ -48,10 +48,11 @@ class Show:
             self.logins = stage(self.options, say=self.say)
 
     def start(self, processes: Processes) -> None:
-        """Start the web process and the worker, as two processes of their own, and wait for the site."""
+        """Start the web process and the workers, each as a process of its own, and wait for the site."""
         environment = {"SECRET_KEY": secret_key(Path(settings.VAR))}
         with self._timed("start"):
             processes.start("worker", worker_command(), environment=environment)
+            processes.start("interactive", interactive_command(), environment=environment)
             processes.start("web", web_command(self.options.port), environment=environment)
             self._await_site(processes)
 
@@ -107,10 +108,18 @@ def begin(agent: Agent) -> TrainingRun | None:
 
 
 def worker_command() -> list[str]:
-    """Two runs at a time, every queue, and the clock that sends the sweeper."""
+    """Two runs at a time, every queue but the one people wait for, and the clock that sends the sweeper."""
     return [
         *("-m", "celery", "--app", "crm_site", "worker", "--beat", "--concurrency", "2"),
-        *("--queues", "default,gpu,interactive", "--loglevel", "INFO"),
+        *("--queues", "default,gpu", "--loglevel", "INFO"),
+    ]
+
+
+def interactive_command() -> list[str]:
+    """One process, which keeps the live models loaded in a child: answers that people wait for."""
+    return [
+        *("-m", "celery", "--app", "crm_site", "worker", "--pool", "solo", "--queues", "interactive"),
+        *("--hostname", "interactive@%h", "--without-gossip", "--without-mingle", "--loglevel", "INFO"),
     ]
 
 

@@ -11,18 +11,20 @@ from crm_agents.models import Feedback, ItemStatus, LabelItem
 CHUNK = 2_000
 
 
-def training_labels(tenant: str) -> Iterator[dict[str, Any]]:
+def training_labels(tenant: str, customer_id: str | None = None) -> Iterator[dict[str, Any]]:
     """Yield one row of LABELS for each settled item and each last word of feedback, in no order.
 
-    Open and disputed items, those that cannot be told, and sets that are not to train never do.
+    Open and disputed items, those that cannot be told, and sets that are not to train never do. With
+    `customer_id`, only what is about that customer.
     """
-    yield from _of_items(tenant)
-    yield from _of_feedback(tenant)
+    only = {} if customer_id is None else {"customer_id": customer_id}
+    yield from _of_items(tenant, only)
+    yield from _of_feedback(tenant, only)
 
 
-def _of_items(tenant: str) -> Iterator[dict[str, Any]]:
+def _of_items(tenant: str, only: dict[str, str]) -> Iterator[dict[str, Any]]:
     settled = LabelItem.objects.filter(
-        label_set__agent__tenant=tenant, label_set__trains=True, status=ItemStatus.AGREED
+        label_set__agent__tenant=tenant, label_set__trains=True, status=ItemStatus.AGREED, **only
     )
     columns = settled.order_by().values(
         "key",
@@ -38,10 +40,9 @@ def _of_items(tenant: str) -> Iterator[dict[str, Any]]:
         yield dict(row)
 
 
-def _of_feedback(tenant: str) -> Iterator[dict[str, Any]]:
-    rows = _last_words(tenant).values_list(
-        "agent__name", "customer_id", "item", "verdict", "at", "scoring__as_of"
-    )
+def _of_feedback(tenant: str, only: dict[str, str]) -> Iterator[dict[str, Any]]:
+    columns = ("agent__name", "customer_id", "item", "verdict", "at", "scoring__as_of")
+    rows = _last_words(tenant).filter(**only).values_list(*columns)
     for agent, customer, item, verdict, said_at, as_of in rows.iterator(chunk_size=CHUNK):
         yield {
             "agent": agent,

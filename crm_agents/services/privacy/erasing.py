@@ -23,8 +23,16 @@ from crm_agents.models import (
 from crm_agents.models.audit import AuditAction
 from crm_agents.services import audit
 from crm_agents.services.agents import ensure_agents
+from crm_agents.services.freshness import load_anew
 from crm_agents.services.privacy.files import clean_files
-from crm_agents.services.privacy.rows import feedback_on, items_about, of_tenant, scores_of
+from crm_agents.services.privacy.rows import (
+    delete_refreshed,
+    feedback_on,
+    items_about,
+    of_tenant,
+    scores_of,
+    take_out_of_sides,
+)
 from crm_agents.services.privacy.tainted import tainted_versions
 from crm_agents.services.privacy.texts import ERASED, Scrubber, forget_answers, scrub_rows
 from crm_agents.services.watching.alone import alone
@@ -166,6 +174,9 @@ def _delete_rows(tenant: str, customer_id: str, user: audit.Actor, *, repeated: 
     for agent, rows in scores_of(tenant, customer_id):
         own = by_agent.setdefault(agent.pk, Counter())
         own[rows.model._meta.model_name or ""] += rows.delete()[0]
+        own.update(take_out_of_sides(agent, [customer_id]))
+    for key, count in delete_refreshed(tenant, customer_id).items():
+        by_agent.setdefault(key, Counter())["freshscore"] += count
     for feedback in feedback_on(tenant, customer_id):
         by_agent.setdefault(feedback.agent_id, Counter())["feedback"] += feedback.delete()[0]
     for label, count in items_about(tenant, customer_id).delete()[1].items():
@@ -208,6 +219,7 @@ def _clean_snapshot(snapshot: Snapshot, suppressed: Suppressed, report: ErasureR
     try:
         if clean_snapshot(snapshot, suppressed):
             report.snapshots.append(snapshot.folder)
+            load_anew()
     except HandoffError:
         logger.warning("Snapshot %s cannot be read, so nothing was taken out of it.", snapshot.folder)
         if not (conf.root() / snapshot.folder).exists():

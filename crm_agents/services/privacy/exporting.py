@@ -14,7 +14,14 @@ from crm_agents.models.audit import AuditAction
 from crm_agents.recipes import get_recipe, providers
 from crm_agents.services import audit
 from crm_agents.services.privacy.files import rows_about
-from crm_agents.services.privacy.rows import feedback_on, items_about, of_tenant, scores_of
+from crm_agents.services.privacy.rows import (
+    feedback_on,
+    items_about,
+    of_tenant,
+    refreshed_of,
+    scores_of,
+    sides_of,
+)
 from crm_agents.services.privacy.texts import Scrubber, entries_naming
 from crm_data.models import Snapshot
 from crm_data.selectors import find_customer, snapshot_folder
@@ -44,6 +51,8 @@ def export(tenant: str, customer_id: str, *, user: audit.Actor = None) -> dict[s
             "profile": _profile(tenant, customer_id) if record and not known.left_out else {},
             "answers": _answers(tenant, customer_id) if record else {},
             "scores": _scores(tenant, customer_id),
+            "refreshed_scores": _refreshed(tenant, customer_id),
+            "beside_scores": _beside_scores(tenant, customer_id),
             "feedback": _feedback(tenant, customer_id),
             "labels": _labels(tenant, customer_id),
             "snapshot": _snapshot(tenant, customer_id),
@@ -86,6 +95,22 @@ def _scores(tenant: str, customer_id: str) -> list[dict[str, Any]]:
     return found
 
 
+def _refreshed(tenant: str, customer_id: str) -> list[dict[str, Any]]:
+    rows = refreshed_of(tenant, customer_id).select_related("agent", "scoring__version")
+    return [
+        {
+            "agent": row.agent.name,
+            "version": row.scoring.version.number,
+            "as_of": row.as_of,
+            "refreshed_at": row.made_at,
+            "live": row.scoring_id == row.agent.live_scoring_id,
+            "score": row.score,
+            "payload": row.payload,
+        }
+        for row in rows.order_by("pk")
+    ]
+
+
 def _score(agent: str, row: ScoreRow, *, live: bool) -> dict[str, Any]:
     return {
         "agent": agent,
@@ -96,6 +121,19 @@ def _score(agent: str, row: ScoreRow, *, live: bool) -> dict[str, Any]:
         "score": row.score,
         "payload": row.payload,
     }
+
+
+def _beside_scores(tenant: str, customer_id: str) -> list[dict[str, Any]]:
+    return [
+        {
+            "agent": scoring.agent.name,
+            "version": scoring.version.number,
+            "as_of": scoring.as_of,
+            "live": scoring.pk == scoring.agent.live_scoring_id,
+            **entry,
+        }
+        for scoring, entry in sides_of(tenant, customer_id)
+    ]
 
 
 def _feedback(tenant: str, customer_id: str) -> list[dict[str, Any]]:

@@ -1,7 +1,7 @@
 """Files below the root that name customers: rows of Parquet files, and words of logs.
 
-Which they are is told by their folders, those of runs, scorings and versions of one tenant, and by a column
-`customer`. Artifacts name no customer and are never changed.
+Which they are is told by their folders, those of runs, scorings, experiments and versions of one tenant, and
+by a column `customer`. Artifacts name no customer and are never changed.
 """
 
 import json
@@ -13,7 +13,7 @@ from typing import Any
 import polars as pl
 
 from crm_agents.folders import agent_artifacts
-from crm_agents.models import Agent, ScoringRun, TrainingRun
+from crm_agents.models import Agent, Experiment, ScoringRun, TrainingRun
 from crm_agents.services.privacy.texts import Scrubber
 from crm_data.conf import root
 from crm_data.suppression import Suppressed
@@ -67,10 +67,12 @@ def _files(tenant: str, busy: set[str]) -> Iterator[Path]:
 
 
 def _folders(tenant: str) -> Iterator[Path]:
-    """Yield the folders of the tenant's runs, scorings and versions, as far as they exist."""
+    """Yield the folders of the tenant's runs, scorings, experiments and versions, as far as they exist."""
     runs = TrainingRun.objects.filter(agent__tenant=tenant).values_list("pk", flat=True)
     scorings = ScoringRun.objects.filter(agent__tenant=tenant).values_list("pk", flat=True)
-    for place, mine in (("runs", runs), ("scores", scorings), ("scorings", scorings)):
+    experiments = Experiment.objects.filter(agent__tenant=tenant).values_list("pk", flat=True)
+    places = (("runs", runs), ("scores", scorings), ("scorings", scorings), ("experiments", experiments))
+    for place, mine in places:
         present = {path.name: path for path in (root() / place).glob("*") if path.is_dir()}
         if present:
             yield from (present[name] for name in sorted(set(map(str, mine)) & present.keys()))

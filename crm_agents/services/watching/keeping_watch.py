@@ -7,6 +7,7 @@ from django.utils import timezone
 
 from crm_agents.models import Agent
 from crm_agents.recipes import recipes
+from crm_agents.services.experiments.measuring import send_for_measuring as send_experiments
 from crm_agents.services.remeasuring import send_for_measuring
 from crm_agents.services.rescoring import score_agents
 from crm_agents.services.retention import delete_old_scores
@@ -42,6 +43,7 @@ def _watch(agent: Agent, now: dt.datetime) -> None:
         delete_old_scores(agent)
         send_for_judging(agent)
         send_for_measuring(agent)
+        send_experiments(agent, now=now)
         check_alerts(agent, now=now)
         reason = training_due(agent, now)
         if reason:
