@@ -8,7 +8,7 @@ development figures. How far last year's season is trusted in the calibration (`
 """
 
 from benchmarks.fine_tuning import compare, parse, retail_dataset, shipped_config
-from benchmarks.peers import churn_peers
+from benchmarks.peers.churn import churn_peers
 
 CUTOFFS = ("2011-03-09", "2011-06-09", "2011-09-09")
 FIGURES = ("roc_auc", "pr_auc", "brier", "ece", "accuracy", "lift@10")

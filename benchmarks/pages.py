@@ -120,12 +120,13 @@ def admin_pages(client: Any) -> Iterator[tuple[str, str]]:
 def operations(client: Any) -> Iterator[tuple[str, str]]:
     """Yield every reading operation of the API, its placeholders filled with what there is."""
     from crm_agents.models import ModelVersion, TrainingRun
-    from crm_data.models import Customer
+    from crm_data.models import Customer, Product
 
     schema = client.get("/api/v1/schema/?format=json").json()
     known = {
         "name": "churn",
         "customer_id": Customer.objects.order_by("pk").values_list("code", flat=True)[7],
+        "product_id": Product.objects.order_by("pk").values_list("code", flat=True)[7],
         "run_id": str(TrainingRun.objects.values_list("pk", flat=True)[0]),
         "version_id": str(ModelVersion.objects.values_list("pk", flat=True)[0]),
     }
