@@ -1,6 +1,6 @@
 """A published set of scores, made without training: what tests of readers start from."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -78,3 +78,30 @@ def _version(agent: Agent) -> ModelVersion:
         snapshot=snapshot,
         verdict=Verdict.PASSED,
     )
+
+
+def publish_products(
+    agent: Agent,
+    audience: Mapping[str, Sequence[Sequence[Any]]],
+    relations: Mapping[str, Mapping[str, Any]],
+    *,
+    shard: int = 0,
+) -> None:
+    """Put rows beside the agent's live scores: [customer, chance, times, days since] and facts by product."""
+    from recommender.models import ProductAudience, ProductRelations
+
+    scoring = agent.live_scoring
+    assert scoring is not None
+    for key, customers in audience.items():
+        payload: dict[str, Any] = {"customers": [list(entry) for entry in customers]}
+        ProductAudience.objects.create(scoring=scoring, shard=shard, key=key, payload=payload)
+    for key, facts in relations.items():
+        known = {
+            "offered": True,
+            "orders": 9,
+            "customers": 5,
+            "known_by": ["name"],
+            "ranked_by": ["category"],
+        }
+        payload = {**known, "substitutes": [], "bundles": [], **facts}
+        ProductRelations.objects.create(scoring=scoring, key=key, payload=payload)

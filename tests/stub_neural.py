@@ -10,9 +10,13 @@ model       a metric's value of the model on the test window
 outcome     "not_enough_data" or "failed"                   exit          exit status without an outcome
 kill        true: dies by SIGKILL at the first step         fail_shard    this shard's scoring fails
 scores      score of every customer                         predictions   content of predictions.parquet
+sides       true: side files too: every customer a caller about P1
 counts      four counts of the one input "orders" in each profile; as in the reference if absent
 realised    every metric of a judged scoring                judging       seconds that takes, or "fail"
 judged      how many customers it counts
+answering   seconds that a served answer takes                          unserved      error of each load
+die_at      the served question at which it kills itself, once a file     garbage       true: no reply is one
+memory_mb   what it says it holds
 """
 
 import json
@@ -21,6 +25,7 @@ import os
 import signal
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +50,8 @@ def main(arguments: list[str]) -> int:
         return train(arguments[0], Path(arguments[1]), options)
     if arguments[0] == "judge":
         return judge(arguments, options)
+    if arguments[0] == "serve":
+        return serve(Path(arguments[2]), options)
     return score(arguments, options)
 
 
@@ -176,10 +183,56 @@ def score(arguments: list[str], options: dict[str, Any]) -> int:
     rows = [(customer, options.get("scores", 0.5), json.dumps(payload)) for customer in customers]
     temporary = out.with_suffix(".tmp")
     pl.DataFrame(rows, schema=SCORES, orient="row").write_parquet(temporary)
+    if options.get("sides"):
+        write_sides(shard, customers, out)
     counts = list(options.get("counts", TESTED))
     Profile(named["--as-of"], sum(counts), {"orders": counts}, counts).write(profile_path(out))
     temporary.rename(out)
     return 0
+
+
+def serve(root: Path, options: dict[str, Any]) -> int:
+    """Answer with the customer's own products, the last bought first."""
+    from handoff.serving import Question, Reply
+
+    with (root / "serving").open("a") as file:
+        file.write(f"{os.getpid()}\n")
+    for number, line in enumerate(sys.stdin):
+        question = Question.read(line)
+        if options.get("garbage"):
+            say("no JSON")
+            continue
+        reply = Reply(question.id, as_of=question.model.as_of, memory_mb=options.get("memory_mb", 100))
+        if question.customer is None:
+            error = options.get("unserved", "")
+            say(replace(reply, error=error, final=bool(error)).line().strip())
+            continue
+        died = root / "died"
+        if options.get("die_at") == number and not died.exists():
+            died.touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+        time.sleep(options.get("answering", 0.0))
+        events = question.known.events.sort("at", descending=True)
+        products = list(dict.fromkeys(events["product"].drop_nulls()))
+        items = [{"product": product, "score": 0.5, "reasons": []} for product in products]
+        payload = json.dumps({"source": "model", "items": items})
+        last = max([str(events["at"].max()), reply.as_of])
+        say(replace(reply, score=0.5 if items else None, payload=payload, as_of=last).line().strip())
+    return 0
+
+
+def write_sides(shard: int, customers: list[str], out: Path) -> None:
+    """Every customer of the shard is a caller about P1; the relations of P1 come from shard 0."""
+    import polars as pl
+
+    from handoff.scores import AUDIENCE, RELATIONS, side_path
+
+    callers = [("P1", customer, 0.5, 1, 3) for customer in customers]
+    pl.DataFrame(callers, schema=AUDIENCE, orient="row").write_parquet(side_path(out, "audience"))
+    if shard == 0:
+        payload = json.dumps({"offered": True, "orders": 9, "substitutes": [], "bundles": []})
+        rows = [("P1", payload)]
+        pl.DataFrame(rows, schema=RELATIONS, orient="row").write_parquet(side_path(out, "relations"))
 
 
 def judge(arguments: list[str], options: dict[str, Any]) -> int:

@@ -27,8 +27,10 @@ class WorkerProcess:
 
     _started = 0
 
-    def __init__(self, folder: Path, **environment: str) -> None:
+    def __init__(self, folder: Path, *, interactive: bool = False, **environment: str) -> None:
+        """`interactive` starts the worker of that queue alone, as the demo does."""
         WorkerProcess._started += 1
+        self._only = ["-P", "solo", "-Q", "interactive"] if interactive else []
         self.log = folder / f"worker-{WorkerProcess._started}.log"
         self._environment = {**os.environ, **surroundings(), **environment}
         self._process: subprocess.Popen[bytes] | None = None
@@ -49,17 +51,9 @@ class WorkerProcess:
 
     def start(self) -> None:
         """Start the worker and wait until it takes messages."""
-        command = [sys.executable, "-m", "celery", "-A", "crm_site", "worker", "-B", "-l", "INFO"]
-        command += [
-            "-P",
-            "prefork",
-            "-c",
-            "2",
-            "-Q",
-            "default,gpu,interactive",
-            "-n",
-            f"test{os.getpid()}@%h",
-        ]
+        command = [sys.executable, "-m", "celery", "-A", "crm_site", "worker", "-l", "INFO"]
+        command += self._only or ["-B", "-P", "prefork", "-c", "2", "-Q", "default,gpu,interactive"]
+        command += ["-n", f"test{os.getpid()}.{WorkerProcess._started}@%h"]
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
                 command, cwd=REPOSITORY, env=self._environment, stdout=log, stderr=subprocess.STDOUT

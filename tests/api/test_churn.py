@@ -29,6 +29,7 @@ def test_a_customers_risk_comes_with_trend_and_reasons(api: Any, live_churn: Any
         "missing": [],
         "as_of": "2011-12-09T12:50:00+00:00",
         "version": 1,
+        "refreshed_at": None,
         "feedback": None,
     }
 

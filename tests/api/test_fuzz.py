@@ -23,7 +23,7 @@ CHECKS = [
     checks.unsupported_method,
 ]
 # Ids that exist, tried beside the made-up ones.
-KNOWN = {"customer_id": "C1", "name": "churn"}
+KNOWN = {"customer_id": "C1", "name": "churn", "product_id": "P1"}
 
 
 @pytest.fixture

@@ -56,6 +56,12 @@ def test_agents_bring_their_endpoints(monkeypatch: pytest.MonkeyPatch) -> None:
         "churn-customer",
         "churn-worklist",
         "recommender-customer",
+        "recommender-product-bundles",
+        "recommender-product-customers",
+        "recommender-product-substitutes",
+        "recommender-rule",
+        "recommender-rules",
+        "recommender-rules-preview",
     ]
     monkeypatch.setattr(urls, "recipes", lambda: [SimpleNamespace(api_urlconf=Recipe.api_urlconf)])
     assert urls.agent_urls() == []

@@ -24,6 +24,16 @@ def test_the_settings_of_an_agent_that_is_not_there_are_found(settings: Any) -> 
     ]
 
 
+def test_an_agent_to_be_kept_fresh_that_is_not_there_is_found(settings: Any) -> None:
+    settings.CRM_AGENTS = {**settings.CRM_AGENTS, "FRESH_AGENTS": ["recommender", "oracle"]}
+    assert [(message.id, message.msg) for message in agent_settings_check()] == [
+        (
+            "crm_agents.E004",
+            "CRM_AGENTS[\"FRESH_AGENTS\"] names 'oracle', but no installed app registers that agent.",
+        )
+    ]
+
+
 @pytest.mark.parametrize(
     ("churn", "message"),
     [

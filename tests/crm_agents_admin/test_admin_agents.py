@@ -192,7 +192,7 @@ class TestPage:
         for number in range(2, 12):
             make_version(agent, snapshot, number=number)
 
-        with django_assert_max_num_queries(16):
+        with django_assert_max_num_queries(17):
             boss.get(page(agent))
 
 
@@ -213,6 +213,7 @@ class TestStart:
             "max_visits": 64,
             "pretrain_epochs": 1,
             "patience": 2,
+            "refit_epochs": 0,
             "batch_size": 128,
             "weight_decay": 0.01,
             "seed": 0,

@@ -44,7 +44,7 @@ def shop(db: None) -> None:
 def said(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
     """What people said, for snapshots; nobody else's labels."""
     rows: list[dict[str, Any]] = []
-    monkeypatch.setattr(labels, "_providers", [lambda tenant: rows])
+    monkeypatch.setattr(labels, "_providers", [lambda *_: rows])
     return rows
 
 

@@ -135,6 +135,49 @@ def test_visits_add_up_what_happened_at_one_moment(firms: Any, ada: User) -> Non
     ]
     assert selectors.bought_products(str(FIRM), upto=PARIS_NOON) == [("TEA", basket, None)]
     assert selectors.bought_products(str(FIRM), upto=PARIS_NOON - dt.timedelta(seconds=1)) == []
+    assert selectors.bought_products(str(FIRM), upto=timezone.now(), since=PARIS_NOON) == [
+        ("TEA", basket, None)
+    ]
+    after = PARIS_NOON + dt.timedelta(seconds=1)
+    assert selectors.bought_products(str(FIRM), upto=timezone.now(), since=after) == []
+
+
+def test_what_most_customers_bought_comes_first_and_once_for_each_customer(firms: Any, ada: User) -> None:
+    tea, cup, pot = (firms.Article.objects.create(sku=sku, title=sku) for sku in ("TEA", "CUP", "POT"))
+    for number, articles in enumerate(([tea, tea, tea, pot], [cup], [cup, pot])):
+        firm = firms.Firm.objects.create(id=uuid.UUID(int=number + 1), title="Firm")
+        deal = firms.Deal.objects.create(firm=firm, closed=PARIS_NOON)
+        for article in [*articles, None]:
+            firms.DealLine.objects.create(deal=deal, article=article, total="1.00")
+    gone = firms.Firm.objects.create(id=uuid.UUID(int=9), title="Left", active=False)
+    deal = firms.Deal.objects.create(firm=gone, closed=PARIS_NOON)
+    firms.DealLine.objects.create(deal=deal, article=tea, total="1.00")
+    before = PARIS_NOON - dt.timedelta(seconds=1)
+    found = selectors.popular_products(since=before, upto=PARIS_NOON, limit=5)
+    assert found == [("CUP", 2), ("POT", 2), ("TEA", 1)]
+    assert selectors.popular_products(since=before, upto=PARIS_NOON, limit=1) == [("CUP", 2)]
+    assert selectors.popular_products(since=PARIS_NOON, upto=timezone.now(), limit=5) == []
+
+
+def test_attributes_of_many_customers_are_read_at_once(
+    firms: Any, ada: User, django_assert_num_queries: Any
+) -> None:
+    firm = make_firm(firms, ada)
+    firm.tags.set([firms.Tag.objects.create(word=word) for word in ("wholesale", "export")])
+    other = firms.Firm.objects.create(id=uuid.UUID(int=1), title="Other")
+    with django_assert_num_queries(2):  # rows, tags
+        found = selectors.customer_attributes([str(FIRM), str(other.pk), "nobody"])
+    assert found == {
+        str(FIRM): {"active": True, "tags__word": ["export", "wholesale"]},
+        str(other.pk): {"active": True, "tags__word": []},
+    }
+
+
+def test_what_a_product_costs_and_whether_there_is_any_is_read_where_the_source_says(db: None) -> None:
+    Product.objects.create(code="p1", name="One", price=10, cost=4, available=False)
+    assert selectors.product_records(["p1"]) == {
+        "p1": ProductRecord("p1", "One", "", 10.0, cost=4.0, available=False)
+    }
 
 
 def test_purchases_without_a_basket_keep_their_moment(db: None) -> None:

@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -155,6 +156,30 @@ def test_a_rep_accepts_a_recommendation(anna: Staff) -> None:
     said = anna.page.locator("#panel-recommender tbody tr").first.locator(".crm-said")
     expect(said).to_contain_text("by anna")
     assert anna.complaints == []
+
+
+def test_a_purchase_changes_the_list_of_its_customer_within_seconds(boss: Staff, artefacts: Path) -> None:
+    number = open_a_customer_at_risk(boss)
+    panel = boss.page.locator("#panel-recommender")
+    expect(panel).not_to_contain_text("after an interaction")
+    rest, address = boss.page.context.request, f"{boss.url}/api/v1/customers/{number}/recommendations/"
+    before = rest.get(address).json()
+    product = before["items"][-1]["product"]
+    bought = {"customer": number, "kind": "purchase", "product": product, "quantity": 40, "amount": 400}
+    row = {**bought, "at": datetime.now(UTC).isoformat()}
+    token = next(each["value"] for each in boss.page.context.cookies() if each["name"] == "csrftoken")
+    headers = {"X-CSRFToken": token, "Referer": boss.url}
+    answer = rest.post(f"{boss.url}/api/v1/interactions/", data={"rows": [row]}, headers=headers)
+    assert (answer.status, answer.json()) == (201, {"recorded": 1})
+    deadline = time.monotonic() + 30  # the model may still be loading; a second or two once it is
+    while (now := rest.get(address).json())["refreshed_at"] is None:
+        assert time.monotonic() < deadline, "The list was not refreshed."
+        time.sleep(0.1)
+    assert now["items"] != before["items"]
+    boss.page.reload()
+    expect(panel).to_contain_text("after an interaction.")
+    boss.page.screenshot(path=artefacts / "fresh.png", full_page=True)
+    assert boss.complaints == []
 
 
 def test_a_rep_sees_own_customers_alone(anna: Staff, boss: Staff) -> None:

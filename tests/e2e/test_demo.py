@@ -86,7 +86,7 @@ def test_the_summary_tells_counts_times_and_memory(report: dict[str, Any]) -> No
     assert report["counts"]["interactions"] == report["snapshot"]["events"] > 10_000
     assert set(report["seconds"]) == {"prepare", "start", "train_and_publish", "total"}
     assert 0 < report["seconds"]["total"] < 600
-    assert set(report["peak_memory_mb"]) == {"worker", "web"}
+    assert set(report["peak_memory_mb"]) == {"worker", "interactive", "web"}
     assert 30 < report["peak_memory_mb"]["web"] < 400
     assert report["import"] is None
 

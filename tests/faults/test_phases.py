@@ -103,7 +103,7 @@ def test_while_it_prepares(agent: Agent, stub: Stub, tmp_path: Path) -> None:
     hold = tmp_path / "hold"
     hold.touch()
     killed = start_run(agent, publish=False)
-    source = {"CRM_SOURCE": "tests.faults.slow_source.SlowSource", "TEST_HOLD": str(hold)}
+    source: dict[str, Any] = {"CRM_SOURCE": "tests.faults.slow_source.SlowSource", "TEST_HOLD": str(hold)}
     with WorkerProcess(tmp_path, **source) as worker:
         wait_for(lambda: list(root().glob("snapshots/.building-*/source.json")), about=worker.log)
         kill(worker)

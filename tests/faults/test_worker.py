@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,6 +15,7 @@ from crm_agents.models import Agent, AuditEntry, ModelVersion, RunStatus, Scorin
 from crm_agents.selectors import live_scores
 from crm_agents.services.runs import cancel_run, start_run
 from crm_agents.services.scoring import start_scoring
+from crm_data.services.snapshots import build_snapshot
 from tests.worker import REPOSITORY, WorkerProcess, surroundings, wait_for
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.worker]
@@ -197,3 +199,27 @@ def test_a_run_whose_message_was_lost_is_found_by_the_sweeper(
 
     run.refresh_from_db()
     assert run.status == RunStatus.SUCCEEDED
+
+
+def test_many_shards_are_shared_by_the_workers_processes_and_each_is_scored_once(
+    agent: Agent, stub: Stub, tmp_path: Path, settings: Any
+) -> None:
+    start_run(agent)
+    with WorkerProcess(tmp_path) as worker:  # two processes
+        wait_for(lambda: is_live(agent), seconds=120, about=worker.log)
+        settings.CRM_AGENTS = {**settings.CRM_AGENTS, "SHARD_EVENTS": 2}
+        snapshot = build_snapshot(agent.tenant, full=True)
+        scoring = start_scoring(agent)
+        wait_for(lambda: has_ended(scoring), seconds=180, about=worker.log)
+
+    shards = list(scoring.shards.all())
+    assert len(shards) == snapshot.shards == 16
+    assert (scoring.status, scoring.rows) == (RunStatus.SUCCEEDED, 6)
+    assert all((shard.status, shard.attempts) == (RunStatus.SUCCEEDED, 1) for shard in shards)
+    begun = sorted(shard.started_at for shard in shards if shard.started_at)
+    ended = sorted(shard.finished_at for shard in shards if shard.finished_at)
+    at_once = [number - sum(end <= start for end in ended) for number, start in enumerate(begun, 1)]
+    assert max(at_once) == 2
+    agent.refresh_from_db()
+    assert agent.live_scoring == scoring
+    assert sorted(live_scores(agent).values_list("customer_id", flat=True)) == [f"C{n}" for n in range(1, 7)]

@@ -12,7 +12,8 @@ from neural.data.batches import make_batch
 from neural.data.world import training_world
 from neural.encoder import BACKBONES as BUILDERS
 from neural.encoder import Shape
-from neural.heads import set_loss, survival_loss
+from neural.heads import survival_loss
+from neural.losses import set_loss
 from neural.model import Model, shape_of
 from neural.tasks.next_product import NextProduct
 from tests.neural.shop import NEXT_PRODUCT

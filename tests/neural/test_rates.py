@@ -55,7 +55,7 @@ def test_a_range_test_done_again_gives_the_same_report(tmp_path: Path, configure
 
 
 def test_it_stops_where_the_loss_falls_apart(tmp_path: Path, configure: Configure) -> None:
-    configure(NEXT_PRODUCT, batch_size=16, backbone="rnn").write(tmp_path)
+    configure(CHURN, batch_size=16).write(tmp_path)
     find_rate(tmp_path)
     report = read_json(tmp_path / "report.json")
     assert report["diverged_at"] is not None

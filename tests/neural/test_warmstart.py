@@ -129,8 +129,8 @@ def test_the_recommenders_head_brings_each_products_own_bias(
     dataset = write_dataset(tmp_path / "data", rows)
     start = configure(NEXT_PRODUCT, dataset=str(dataset.folder), start=str(run / "artifact"))
     model = course_of(start, tmp_path).model
-    theirs = load_file(run / "artifact/weights.safetensors")["head.bias.weight"]
-    ours = model.head.state_dict()["bias.weight"]
+    theirs = load_file(run / "artifact/weights.safetensors")["head.repeat_bias.weight"]
+    ours = model.head.state_dict()["repeat_bias.weight"]
     assert theirs.abs().min() > 0 or theirs.abs().sum() > 0
     assert torch.equal(ours[0], theirs[0])
     assert not ours[1].any()  # a00, and biases begin at 0

@@ -77,6 +77,21 @@ def test_a_row_names_the_products_and_why(client: Client, manager: User) -> None
         assert text in html, text
 
 
+def test_what_similar_customers_buy_is_marked(client: Client, manager: User) -> None:
+    alike = {"attribute": "country", "value": "France", "customers": 3, "of": 9, "days": 365}
+    reason = {"code": "same_branch", **alike, "elsewhere": 0.0}
+    items = [{"product": "85048", "score": 0.4, "reasons": [reason]}]
+    publish("recommender", {"N": (0.4, {"source": "similar_customers", "items": items})})
+    client.force_login(manager)
+    badge = '<span class="crm-badge crm-badge--warn">similar customers</span>'
+    why = (
+        "3 of 9 other customers with country France bought this in the last 365 days; of everyone else, 0 %."
+    )
+    html = client.get(reverse(URL)).content.decode()
+    for text in (badge, why, "What customers with the same attributes buy"):
+        assert text in html, text
+
+
 def test_the_export_has_a_line_for_each_product(client: Client, rep: User) -> None:
     publish("recommender", ANSWERS)
     client.force_login(rep)
@@ -113,5 +128,5 @@ def test_a_long_list_takes_as_few_queries_as_a_short_one(
     client.get(reverse(URL))
     Customer.objects.bulk_create(Customer(code=f"C{n}", name=f"Shop {n}") for n in range(60))
     publish("recommender", {f"C{n}": ANSWERS["A"] for n in range(60)})
-    with django_assert_num_queries(10):
+    with django_assert_num_queries(13):
         assert len(listed(client)) == 50

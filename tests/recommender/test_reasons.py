@@ -5,6 +5,7 @@ import pytest
 from recommender.reasons import products_named, reason_entries
 
 NAMES = {"85048": "Christmas lights"}
+BRANCH = {"code": "same_branch", "customers": 12, "of": 40, "days": 365, "elsewhere": 0.0312}
 
 
 @pytest.mark.parametrize(
@@ -45,6 +46,42 @@ NAMES = {"85048": "Christmas lights"}
             "41 customers bought this in the last 28 days.",
         ),
         ({"code": "popular", "customers": 1, "days": 28}, "1 customer bought this in the last 28 days."),
+        ({"code": "popular", "customers": 2, "days": None}, "2 customers bought this."),
+        (
+            {"code": "due", "times": 6, "usual_gap_days": 30.4, "days_since": 34},
+            "Bought 6 times, usually every 30 days; last 34 days ago, so it is due.",
+        ),
+        (
+            {"code": "like", "product": "85048", "times": 2, "words": ["christmas", "lights"]},
+            "New; resembles Christmas lights by its name (christmas, lights), which was bought 2 times.",
+        ),
+        (
+            {"code": "bought_with", "product": "85048", "customers": 41, "of": 1060},
+            "41 of the 1,060 customers who bought Christmas lights bought this too.",
+        ),
+        (
+            {**BRANCH, "attribute": "country", "value": "France"},
+            "12 of 40 other customers with country France bought this in the last 365 days; "
+            "of everyone else, 3 %.",
+        ),
+        (
+            {**BRANCH, "attribute": "newsletter", "value": "true"},
+            "12 of 40 other customers with newsletter bought this in the last 365 days; "
+            "of everyone else, 3 %.",
+        ),
+        (
+            {"code": "first_order", "customers": 3, "of": 90, "days": 180},
+            "3 of the 90 customers who first bought in the last 180 days began with this.",
+        ),
+        (
+            {"code": "season", "customers": 41, "before": 12, "days": 28},
+            "A year ago 41 customers bought this in the 28 days that began on this date, "
+            "12 in the 28 days before.",
+        ),
+        (
+            {"code": "rising", "customers": 41, "before": 0, "days": 28},
+            "41 customers bought this in the last 28 days, 0 in the 28 days before.",
+        ),
     ],
 )
 def test_each_code_has_its_sentence(reason: dict[str, Any], text: str) -> None:
@@ -60,6 +97,14 @@ def test_each_code_has_its_sentence(reason: dict[str, Any], text: str) -> None:
         {"code": "repeat", "times": None, "days_since": 3},
         {"code": "bought_with", "customers": 41},
         {"code": "popular", "customers": "many", "days": 28},
+        {"code": "popular", "customers": 4},
+        {"code": "due", "times": 6, "days_since": 34},
+        {"code": "due", "times": 6, "days_since": 34, "usual_gap_days": None},
+        {"code": "like", "product": "85048", "times": 2, "words": []},
+        {**BRANCH, "attribute": "country"},
+        {"code": "first_order", "customers": 3, "days": 180},
+        {"code": "season", "customers": 41, "days": 28},
+        {"code": "rising", "before": 41, "days": 28},
     ],
 )
 def test_what_cannot_be_said_truthfully_is_left_out(reason: dict[str, Any]) -> None:

@@ -54,7 +54,10 @@ def test_recommendations_come_with_names_prices_and_reasons_in_words() -> None:
                 "name": "Cake stand",
                 "category": "Kitchen",
                 "price": 12.75,
+                "available": True,
                 "score": 0.31,
+                "value": 3.9525,
+                "source": "model",
                 "reasons": [
                     {"code": "repeat", "text": "Bought 6 times, about every 30 days; last 35 days ago."}
                 ],
@@ -65,7 +68,10 @@ def test_recommendations_come_with_names_prices_and_reasons_in_words() -> None:
                 "name": "Cake cases",
                 "category": "Kitchen",
                 "price": None,
+                "available": True,
                 "score": 0.2,
+                "value": None,
+                "source": "model",
                 "reasons": [
                     {
                         "code": "bought_with",
@@ -75,8 +81,12 @@ def test_recommendations_come_with_names_prices_and_reasons_in_words() -> None:
                 "feedback": None,
             },
         ],
+        "order": "chance",
+        "value_of": "price",
+        "currency": "GBP",
         "as_of": "2011-12-09T12:50:00+00:00",
         "version": 1,
+        "refreshed_at": None,
     }
 
 
@@ -87,6 +97,33 @@ def test_the_popularity_fallback_is_labelled() -> None:
     assert [entry["reasons"] for entry in found["items"]] == [
         [{"code": "popular", "text": "300 customers bought this in the last 28 days."}]
     ]
+
+
+def test_what_similar_customers_buy_is_labelled() -> None:
+    alike = {"attribute": "country", "value": "France", "customers": 3, "of": 9, "days": 365}
+    reason = {"code": "same_branch", **alike, "elsewhere": 0.0}
+    answers: dict[str, Answer] = {
+        "N": (0.1, {"source": "similar_customers", "items": [item("85048", 0.1, reason)]})
+    }
+    found = recommendations_for(publish("recommender", answers), "N")
+    assert found["source"] == "similar_customers"
+    assert found["note"] == "What customers with the same attributes buy; this customer has no purchases yet."
+    assert [(entry["source"], entry["reasons"][0]["code"]) for entry in found["items"]] == [
+        ("similar_customers", "same_branch")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("code", "note"),
+    [
+        ("no_sales", "No product that is offered was ever sold, so there is nothing to go by."),
+        ("nothing_left", "Staff refused every product that could be recommended to this customer."),
+    ],
+)
+def test_nothing_to_offer_a_newcomer_says_why(code: str, note: str) -> None:
+    answers: dict[str, Answer] = {"N": (None, {"source": None, "items": [], "missing": [{"code": code}]})}
+    found = recommendations_for(publish("recommender", answers), "N")
+    assert (found["items"], found["note"]) == ([], note)
 
 
 @pytest.mark.parametrize(
@@ -117,8 +154,12 @@ def test_before_anything_is_live_the_answer_says_why() -> None:
         "source": None,
         "note": "This agent has not been trained yet.",
         "items": [],
+        "order": "chance",
+        "value_of": None,
+        "currency": "GBP",
         "as_of": None,
         "version": None,
+        "refreshed_at": None,
     }
 
 
@@ -138,10 +179,10 @@ def test_the_limit_keeps_the_best() -> None:
     assert [entry["product"] for entry in recommendations_for(agent, "A", limit=1)["items"]] == ["22423"]
 
 
-def test_many_sets_take_one_query_for_their_products(django_assert_num_queries: Any) -> None:
+def test_many_sets_take_one_query_for_rules_and_one_for_products(django_assert_num_queries: Any) -> None:
     agent = publish("recommender", ANSWERS)
     rows = list(get_recipe("recommender").score_model._default_manager.filter(scoring=agent.live_scoring))
-    with django_assert_num_queries(1):
+    with django_assert_num_queries(2):
         answers = set_answers(rows, "")  # type: ignore[arg-type]
     assert [answer["customer_id"] for answer in answers] == [row.customer_id for row in rows]
 

@@ -1,0 +1,56 @@
+"""Lists from vectors are the lists that all logits give, with the same chances."""
+
+import numpy as np
+import pytest
+import torch
+
+from neural.calibration import apply_platt, logit
+from neural.evaluation.ranking import top_lists
+from neural.listing import Factors, list_best
+from neural.retrieval import Pairs
+from neural.tasks.next_product import share
+
+QUERIES, PRODUCTS, K = 30, 500, 12
+CALIBRATION = {"slope": 0.8, "offset": -0.3}
+
+
+def factors() -> Factors:
+    noise = torch.Generator().manual_seed(1)
+    cells = torch.randperm(QUERIES * PRODUCTS, generator=noise)[:900].sort().values
+    bonus = 3 * torch.randn(900, generator=noise)
+    queries, products = (torch.randn(count, 8, generator=noise) for count in (QUERIES, PRODUCTS))
+    return Factors(queries, products, Pairs(cells // PRODUCTS, cells % PRODUCTS, bonus))
+
+
+@pytest.mark.parametrize("left_out", [0, 40])
+def test_lists_and_chances_are_those_of_all_logits(left_out: int) -> None:
+    given, rng = factors(), np.random.default_rng(2)
+    offered = rng.random(PRODUCTS) < 0.8
+    shift = rng.normal(size=QUERIES)
+    best = top_lists(np.where(offered, given.dense().numpy(), -np.inf), 3)
+    query = np.repeat(np.arange(QUERIES), 3)[:left_out]
+    refused = (query, best.ravel()[:left_out]) if left_out else None
+
+    scores = np.where(offered, given.dense().numpy().astype(np.float64), -np.inf)
+    chances = apply_platt(logit(share(scores)), CALIBRATION, shift=shift[:, None])
+    chances = np.where(offered, chances, 0.0)
+    if refused is not None:
+        chances[refused] = 0.0
+    wanted = top_lists(np.where(chances > 0, chances, -np.inf), K)
+
+    found = list_best(given, K, offered=offered, calibration=CALIBRATION, shift=shift, refused=refused)
+    assert found.products.tolist() == wanted.tolist()
+    assert found.chances == pytest.approx(np.take_along_axis(chances, wanted, axis=1), rel=1e-4)
+
+
+def test_where_little_is_offered_lists_are_short() -> None:
+    offered = np.zeros(PRODUCTS, bool)
+    offered[[3, 400]] = True
+    refused = (np.array([0, 1, 1]), np.array([3, 3, 400]))
+    nothing = np.zeros(QUERIES)
+    found = list_best(factors(), K, offered=offered, calibration=CALIBRATION, shift=nothing, refused=refused)
+    assert found.products.shape == (QUERIES, K)
+    assert (found.products >= 0).sum(axis=1).tolist() == [1, 0, *[2] * (QUERIES - 2)]
+    assert found.products[0, 0] == 400
+    assert (found.chances[:, 2:] == 0).all()
+    assert (found.chances[2:, :2] > 0).all()
