@@ -1,7 +1,6 @@
 """Which products the same customers buy: similarities of products, as known at a moment."""
 
 import numpy as np
-import numpy.typing as npt
 from scipy import sparse
 
 from neural.data.history import Floats, expand
@@ -30,14 +29,23 @@ class Neighbours:
         self.anchors = np.unique(np.concatenate([before, world.cuts]))
         self._similar: dict[float, sparse.csr_array] = world.worked_out.setdefault("similar", {})
 
-    def closeness(self, queries: Queries) -> npt.NDArray[np.float32]:
-        """log1p of ten times the score over the query's mean score, 0 where nothing is similar. (Q, P)"""
-        found = np.zeros((len(queries), len(self.world.vocabulary.products)), np.float32)
+    def closeness(self, queries: Queries) -> sparse.csr_array:
+        """log1p of ten times the score over the query's mean score; nothing where none is similar. (Q, P)
+
+        float32; only what is above 0 is held, the products of a row in any order.
+        """
         counts = own_counts(self.world, queries, KNN_DECAY).astype(np.float32)
         number = np.searchsorted(self.anchors, queries.time, side="right") - 1
-        for anchor in np.unique(number[number >= 0]):
-            rows = np.flatnonzero(number == anchor)
-            found[rows] = _relative(counts[rows] @ self._similar_at(int(anchor))).toarray()
+        parts = [self._close(counts[number == anchor], int(anchor)) for anchor in np.unique(number)]
+        if len(parts) < 2:
+            return parts[0] if parts else counts
+        place = np.argsort(np.argsort(number, kind="stable"))  # of each query among the joined parts
+        return sparse.csr_array(sparse.vstack(parts, format="csr")[place])
+
+    def _close(self, counts: sparse.csr_array, anchor: int) -> sparse.csr_array:
+        """Closeness of queries, (Q, P) `counts`, that all read one anchor, or none (-1). (Q, P)"""
+        found = counts * np.float32(0) if anchor < 0 else _relative(counts @ self._similar_at(anchor))
+        found.eliminate_zeros()
         return found
 
     def anchor(self, time: float) -> float:

@@ -37,7 +37,7 @@ def test_products_of_the_same_customers_are_similar(world: World) -> None:
 
 
 def test_who_bought_one_product_is_close_to_the_other(world: World) -> None:
-    found = Neighbours(world).closeness(Queries(np.array([0, 9]), np.full(2, DAY + 90)))
+    found = Neighbours(world).closeness(Queries(np.array([0, 9]), np.full(2, DAY + 90))).toarray()
     assert found[1, 1] > 0 == found[1, 2]
     assert found[0].tolist() == pytest.approx([0, 0, np.log1p(10)])  # the only one is the usual one
 
@@ -45,7 +45,7 @@ def test_who_bought_one_product_is_close_to_the_other(world: World) -> None:
 def test_a_query_reads_the_newest_anchor_that_is_not_later(world: World) -> None:
     near = Neighbours(world)
     assert near.anchors.tolist() == [DAY + day for day in (34, 62, 90, 118)]
-    closeness = near.closeness(Queries(np.array([9, 9, 9]), DAY + np.array([33.9, 61.9, 62.0])))
+    closeness = near.closeness(Queries(np.array([9, 9, 9]), DAY + np.array([33.9, 61.9, 62.0]))).toarray()
     assert (closeness > 0).tolist() == [[False] * 3, [True, False, False], [True, True, False]]
 
 
@@ -59,7 +59,7 @@ def test_a_product_sold_first_after_the_anchor_is_close_to_nothing(world: World)
     rows = [*rows_of_pairs(), event("c3", 80, "d")]
     dataset = write_dataset(Path(world.config.dataset).parent / "more", rows)
     late = training_world(world.config, dataset, train_end=DAY + 90, cuts=(DAY + 90, DAY + 118))
-    found = Neighbours(late).closeness(Queries(np.array([3, 3]), DAY + np.array([85.0, 90.0])))
+    found = Neighbours(late).closeness(Queries(np.array([3, 3]), DAY + np.array([85.0, 90.0]))).toarray()
     assert (found[:, 3] > 0).tolist() == [False, True]
 
 
@@ -92,5 +92,5 @@ def test_hardly_any_purchases_are_no_error(
     dataset = write_dataset(tmp_path / "data", rows)
     world = training_world(configure(NEXT_PRODUCT), dataset, train_end=AT, cuts=(AT,))
     queries = world.with_history(AT)
-    assert not Neighbours(world).closeness(queries).any()
+    assert not Neighbours(world).closeness(queries).nnz
     assert similar_products(world, AT).shape == (len(world.vocabulary.products),) * 2
