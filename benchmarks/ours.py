@@ -6,7 +6,7 @@ import sys
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import polars as pl
@@ -20,6 +20,7 @@ from handoff.predictions import read_predictions
 from neural.artifacts import open_artifact
 from neural.data.world import Queries
 from neural.prediction import answers
+from neural.tasks.next_product import NextProduct
 
 METRICS = tuple(
     f"{name}{suffix}" for suffix in ("", "_new") for name in ("ndcg@10", "recall@10", "recall@20", "map@10")
@@ -72,19 +73,22 @@ def _rows(run: Path, names: tuple[str, ...]) -> dict[str, np.ndarray]:
 
 
 def _scorer(artifact: Path, dataset: Path, split: Split) -> Scorer:
-    """The sealed model's score of every product of the catalogue, those never sold included."""
+    """The sealed model's score of every product of the catalogue; what was never sold has a lent one."""
     cuts = (split.moment, split.moment + split.horizon)
     opened = open_artifact(artifact, artifact.parent, Dataset.open(dataset), cuts=cuts)
-    world, places = opened.task.world, {code: place for place, code in enumerate(split.log.codes)}
+    task = cast(NextProduct, opened.task)
+    lenders = task._lenders(split.moment)  # the product's own, so that both rank alike
+    world, places = task.world, {code: place for place, code in enumerate(split.log.codes)}
     products = np.array([places.get(code, -1) for code in world.vocabulary.products])
     numbers = {name: number for number, name in enumerate(world.history.customers)}
 
-    def scores(customers: Ints) -> Array:
+    def rank(customers: Ints) -> Array:
         asked = np.array([numbers[split.log.names[customer]] for customer in customers])
         queries = Queries(asked, np.full(len(asked), split.moment))
         found = np.full((len(customers), split.log.products), -np.inf, np.float32)
-        for index, _, answer in answers(opened.model, world, queries, opened.task.inputs):
-            found[np.ix_(index, products[products >= 0])] = answer[:, products >= 0]
+        for index, _, answer in answers(opened.model, world, queries, task.inputs, split.log.products):
+            scores = lenders.lend(answer)
+            found[np.ix_(index, products[products >= 0])] = scores[:, products >= 0]
         return found
 
-    return scores
+    return rank
