@@ -17,6 +17,8 @@ from handoff.config import TrainingConfig
 from handoff.dataset import Dataset
 from handoff.files import publish_folder, read_json, sha256_of
 from neural.artifacts import read_learnt
+from neural.data.autoencoder import Autoencoder
+from neural.data.pieces import Pieces
 from neural.data.trends import Trends
 from neural.data.vocabulary import Vocabulary
 from neural.data.world import World, everyone_world, nobody
@@ -27,7 +29,7 @@ from neural.reasons.together import Together
 from neural.shelf import put, take
 from neural.tasks import find_task
 
-CLASSES = (Market, Together, Circles, FirstOrders, Trends, Vocabulary)
+CLASSES = (Market, Together, Circles, FirstOrders, Trends, Vocabulary, Autoencoder, Pieces)
 
 
 def crowd_for(place: Path, artifact: Path, dataset: Dataset, cuts: Sequence[float]) -> World:

@@ -4,19 +4,22 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from neural.data import candidates, repeats, trends
+from neural.data import candidates, trends
 from neural.data.batches import QUERY_NUMBERS, Batch
+from neural.data.places import STEPS
+from neural.data.repeats import DECAYS
 from neural.encoder import Shape
 
 Inputs = dict[str, Tensor]
-OWNED = repeats.DECAYS.index(120.0)  # the count that weighs a customer's products
+OWNED = DECAYS.index(120.0)  # the count that weighs a customer's products
 HIDDEN = 64  # units of the judges of pairs
+EVEN = 12**0.5  # brings what is spread evenly over 0 … 1 to a standard deviation of 1
 
-# Weights of features, by their columns, at which learning begins: what a customer buys first, then what goes
-# with it, then what sells. A small shop has too few steps to find them.
-AGAIN = {1: 0.3, 2: 0.4, 3: 0.3, 4: 0.2, repeats.FEATURES - 3: 0.3}  # decayed counts, share of the orders
+# Weights of features at which learning begins: what a customer buys first, then what goes with it, then what
+# sells. A small shop has too few steps to find them.
+AGAIN = {"count_45": 0.3, "count_120": 0.4, "count_365": 0.3, "times": 0.2, "share": 0.3}
 AGAIN_AHEAD = 3.0  # logit of what was bought before beside what was not
-ANEW = {repeats.FEATURES: 0.8, repeats.FEATURES + 2: 0.3}  # goes with the customer's products, suits them
+ANEW = {"near": 0.8, "expected": 0.3}
 TREND = (0.0, 0.4, *[0.0] * (trends.FEATURES - 2))  # weights of a day's sales at which learning begins
 
 
@@ -91,30 +94,38 @@ class NextProductHead(nn.Module):
 
 
 class PairJudge(nn.Module):
-    """What the features of one pair, (R, F), say for it: a residual network beside a linear one."""
+    """What the features of one pair, places of 0 … STEPS (R, F), say for it: a residual network beside a line.
 
-    def __init__(self, width: int, dropout: float, begin: dict[int, float], ahead: float = 0.0) -> None:
+    The network sees each feature as STEPS numbers, the parts of the scale that lie below its place, so that
+    a single weight bends its curve where the scale has a step.
+    Source: Gorishniy et al., "On Embeddings for Numerical Features in Tabular Deep Learning" (NeurIPS 2022).
+    """
+
+    def __init__(self, width: int, dropout: float, begin: dict[str, float], ahead: float = 0.0) -> None:
         super().__init__()
-        self.features = nn.Linear(candidates.FEATURES, HIDDEN)
+        self.features = nn.Linear(candidates.FEATURES * STEPS, HIDDEN)
         self.numbers = nn.Linear(QUERY_NUMBERS, HIDDEN, bias=False)
         self.state = nn.Linear(width, HIDDEN, bias=False)
         self.inner = nn.Linear(HIDDEN, HIDDEN)
         self.out = nn.Linear(HIDDEN, 1)
-        weights = tuple(begin.get(column, 0.0) for column in range(candidates.FEATURES))
         self.straight = nn.Linear(candidates.FEATURES, 1)
         self.dropout = nn.Dropout(dropout / 2)
         for weight in (self.state.weight, self.out.weight, self.out.bias):
             nn.init.zeros_(weight)
+        weights = [begin.get(column, 0.0) for column in candidates.COLUMNS]
         with torch.no_grad():
             self.straight.weight.copy_(torch.tensor([weights]))
             self.straight.bias.fill_(ahead)
 
     def forward(self, features: Tensor, asked: Tensor, numbers: Tensor, query: Tensor) -> Tensor:
         """-> (R,)"""
+        steps = torch.arange(STEPS, device=features.device)
+        parts = (features[:, :, None] - steps).clamp(0, 1).flatten(1)  # (R, F * STEPS)
         customer = self.state(asked) + self.numbers(numbers)  # (Q, H)
-        hidden = F.gelu(self.features(features) + customer[query])  # (R, H)
-        hidden = hidden + F.gelu(self.inner(hidden))
-        found: Tensor = (self.out(self.dropout(hidden)) + self.straight(features)).squeeze(1)
+        hidden = F.gelu(self.features(parts) + customer[query])  # (R, H)
+        hidden = hidden + F.gelu(self.inner(self.dropout(hidden)))
+        even = (features / STEPS - 0.5) * EVEN
+        found: Tensor = (self.out(self.dropout(hidden)) + self.straight(even)).squeeze(1)
         return found
 
 

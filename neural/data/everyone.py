@@ -1,7 +1,8 @@
 """Everybody's history, read shard by shard, for what is worked out of it once for all customers.
 
 Only a shard's rows are held as rows; what stays is 8 bytes for each number of a visit or line that the
-market asks for. Kinds, quantities and amounts stay behind: nothing that is said of everybody needs them.
+market asks for, 4 for what a line was of and cost. Kinds and sums of visits stay behind: nothing that is
+said of everybody needs them.
 """
 
 from collections.abc import Sequence
@@ -9,11 +10,11 @@ from collections.abc import Sequence
 import numpy as np
 import polars as pl
 
-from neural.data.history import Floats, History, Ints, expand
+from neural.data.history import Floats, Floats32, History, Ints, expand
 
 
 def slim(history: History) -> History:
-    """The same visits and lines without kinds, quantities and amounts."""
+    """The same visits and lines without the visits' kinds, quantities and amounts."""
     visits = len(history.visit_time)
     return History(
         customers=history.customers,
@@ -25,6 +26,8 @@ def slim(history: History) -> History:
         visit_amount=np.broadcast_to(np.float64(0), visits),
         line_visit=history.line_visit,
         line_product=history.line_product,
+        line_quantity=history.line_quantity,
+        line_amount=history.line_amount,
     )
 
 
@@ -39,6 +42,9 @@ def join(parts: Sequence[History]) -> History:
     time: Floats = np.concatenate([np.zeros(0), *(part.visit_time for part in parts)])
     outcome = np.concatenate([np.zeros(0, bool), *(part.visit_outcome for part in parts)])
     product: Ints = np.concatenate([np.zeros(0, np.int64), *(part.line_product for part in parts)])
+    none = np.zeros(0, np.float32)
+    quantity: Floats32 = np.concatenate([none, *(part.line_quantity for part in parts)])
+    amount: Floats32 = np.concatenate([none, *(part.line_amount for part in parts)])
     nothing = np.broadcast_to(np.float64(0), len(visit))
     return History(
         customers=names.gather(order).to_list(),
@@ -50,6 +56,8 @@ def join(parts: Sequence[History]) -> History:
         visit_amount=nothing,
         line_visit=line_visit,
         line_product=product[line],
+        line_quantity=quantity[line],
+        line_amount=amount[line],
     )
 
 

@@ -23,6 +23,7 @@ from neural.windows import EPOCH
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
+Floats32 = npt.NDArray[np.float32]
 
 MILLISECONDS = 86_400_000  # in a day: the resolution of time here
 KEEP, ANY = Cleaning(), Limits()
@@ -57,6 +58,8 @@ class History:
     visit_amount: Floats  # (V,)
     line_visit: Ints  # (L,)
     line_product: Ints  # (L,) index into the vocabulary's products
+    line_quantity: Floats32  # (L,) pieces
+    line_amount: Floats32  # (L,) paid for all of them
 
     @cached_property
     def visit_start(self) -> Ints:
@@ -162,7 +165,10 @@ def _finite(name: str) -> pl.Expr:
 def _group(events: pl.DataFrame, customers: list[str]) -> History:
     if events.is_empty():
         ints, floats = np.zeros(0, np.int64), np.zeros(0)
-        return History([], ints, floats, ints, np.zeros(0, bool), floats, floats, ints, ints)
+        numbers = np.zeros(0, np.float32)
+        return History(
+            [], ints, floats, ints, np.zeros(0, bool), floats, floats, ints, ints, numbers, numbers
+        )
     ids = events.select(pl.struct("customer", "part", "day", "kind", "outcome", "basket").rle_id())
     visit = ids.to_series().to_numpy().astype(np.int64)
     first = np.flatnonzero(np.diff(visit, prepend=-1))
@@ -172,7 +178,12 @@ def _group(events: pl.DataFrame, customers: list[str]) -> History:
     rank = np.empty_like(order)
     rank[order] = np.arange(len(order))
     product = events["product"].to_numpy().astype(np.int64)
-    lines = np.unique(np.stack([rank[visit], product], axis=1)[product >= 0], axis=0)
+    known, width = product >= 0, int(product.max()) + 1
+    lines, line = np.unique(rank[visit][known] * width + product[known], return_inverse=True)
+    quantity, amount = (
+        np.bincount(line, events[name].to_numpy()[known], len(lines)).astype(np.float32)
+        for name in ("quantity", "amount")
+    )
     return History(
         customers=customers,
         visit_customer=customer[order],
@@ -181,6 +192,8 @@ def _group(events: pl.DataFrame, customers: list[str]) -> History:
         visit_outcome=events["outcome"].to_numpy()[first][order],
         visit_quantity=np.add.reduceat(events["quantity"].to_numpy(), first)[order],
         visit_amount=np.add.reduceat(events["amount"].to_numpy(), first)[order],
-        line_visit=np.ascontiguousarray(lines[:, 0]),
-        line_product=np.ascontiguousarray(lines[:, 1]),
+        line_visit=lines // max(width, 1),
+        line_product=lines % max(width, 1),
+        line_quantity=quantity,
+        line_amount=amount,
     )

@@ -230,7 +230,15 @@ def _history(
         limits=limits,
     )
     if "quantity" in config.excluded:
-        history = replace(history, visit_quantity=np.zeros_like(history.visit_quantity))
+        history = replace(
+            history,
+            visit_quantity=np.zeros_like(history.visit_quantity),
+            line_quantity=np.zeros_like(history.line_quantity),
+        )
     if "amount" in config.excluded:
-        history = replace(history, visit_amount=np.zeros_like(history.visit_amount))
+        history = replace(
+            history,
+            visit_amount=np.zeros_like(history.visit_amount),
+            line_amount=np.zeros_like(history.line_amount),
+        )
     return history

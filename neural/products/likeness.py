@@ -72,7 +72,7 @@ class Likeness:
 
     def pairs(self, begin: int, end: int) -> Alike:
         """Pairs of the products `begin` … `end` - 1 that share a telling word, or category and price."""
-        similar = (self._names[begin:end] @ self._names.T).tocoo()
+        similar = (self.names[begin:end] @ self.names.T).tocoo()
         near_row, near_other = self._near(begin, end)
         width = len(self.category)
         found = np.unique(
@@ -105,7 +105,7 @@ class Likeness:
         return np.asarray(total / np.maximum(weight, 1e-9), np.float64)
 
     @cached_property
-    def _names(self) -> sparse.csr_array:
+    def names(self) -> sparse.csr_array:
         """Weights of the telling words of each name, each row of length 1. (P, words)"""
         numbers: dict[str, int] = {}
         sizes = [len(words) for words in self.words]

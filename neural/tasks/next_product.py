@@ -13,8 +13,9 @@ from torch import Tensor, nn
 from neural.baselines.ranking import RANKERS, Ranker
 from neural.calibration import Calibration, apply_platt, facts_shift, fit_with_facts, logit
 from neural.data.batches import in_batches, in_window
-from neural.data.candidates import CandidateFinder, Candidates, PairScale
+from neural.data.candidates import CandidateFinder, Candidates
 from neural.data.history import Bools, Floats, Ints
+from neural.data.places import Places
 from neural.data.repeats import Repeats
 from neural.data.said import Said
 from neural.data.similarity import Neighbours
@@ -49,6 +50,7 @@ YEAR = 365.0  # days
 FACTS = 3
 ENOUGH = 20_000  # customers to calibrate on
 NEWEST, SCALED = 3, 600  # anchors and customers from which the scale of features is learnt
+MARKET = 0.25  # of the loss over all products, beside those over candidates
 TAUGHT = 6  # newest anchors that are asked about in training: what sells changes with the season
 
 
@@ -57,6 +59,7 @@ Batches = Iterator[tuple[Ints, Queries, npt.NDArray[Any]]]
 
 class NextProduct(Task):
     metric: ClassVar[str] = "ndcg@10"
+    _asked_last: tuple[Queries, tuple[Candidates, Repeats, Floats32, Ints]] | None = None
 
     def head(self, shape: Shape) -> nn.Module:
         return NextProductHead(shape)
@@ -68,8 +71,7 @@ class NextProduct(Task):
             queries = queries.take(np.flatnonzero(queries.time >= np.unique(queries.time)[-NEWEST:][0]))
             queries = some(queries, self.world.config.seed, SCALED)
         pairs = self._pairs(queries)[0]
-        scale = PairScale.fit(pairs, self.world.config.seed)
-        self.learnt["pairs"] = {"mean": scale.mean.tolist(), "spread": scale.spread.tolist()}
+        self.learnt["pairs"] = Places.fit(pairs, self.world.config.seed).as_json()
 
     def training_queries(self, windows: Windows, rng: np.random.Generator) -> Queries:
         """Ask about everyone who buys within the horizon after an anchor, as the model is asked later.
@@ -108,65 +110,68 @@ class NextProduct(Task):
             "pair_query": torch.from_numpy(pairs.query),
             "pair_product": torch.from_numpy(pairs.product),
             "pair_own": torch.from_numpy(pairs.own),
-            "pair_features": torch.from_numpy(self._pair_scale.apply(pairs)),
+            "pair_features": torch.from_numpy(self._places.apply(pairs)),
         }
 
     def _pairs(self, queries: Queries) -> tuple[Candidates, Repeats, Floats32, Ints]:
-        own = self.world.own.before(queries.customer, queries.time)
-        market, day = self.world.trends.features(queries.time)
-        return self._finder.find(queries, own, market, day), own, market, day
+        """Kept until others are asked about: in training the inputs and the targets both want them."""
+        if self._asked_last is None or self._asked_last[0] is not queries:
+            own = self.world.own.before(queries.customer, queries.time)
+            market, day = self.world.trends.features(queries.time)
+            found = self._finder.find(queries, own, market, day)
+            self._asked_last = queries, (found, own, market, day)
+        return self._asked_last[1]
 
     @cached_property
     def _finder(self) -> CandidateFinder:
         return CandidateFinder(self.world, self._neighbours)
 
     @cached_property
-    def _pair_scale(self) -> PairScale:
-        learnt = self.learnt.get("pairs")
-        if learnt is None:
-            return PairScale.none()
-        return PairScale(np.asarray(learnt["mean"]), np.asarray(learnt["spread"]))
+    def _places(self) -> Places:
+        return Places.read(self.learnt.get("pairs"))
 
     def targets(self, queries: Queries, until: float) -> Inputs:
-        """The pairs bought; those `own` to the customer before; and (Q, P) what was `unsold` then."""
+        """The pairs bought; the customers' candidates and which are new to them; what was `unsold` then."""
         truth, weight = self._taught(queries, until)
-        own = self.world.own.before(queries.customer, queries.time)
+        pairs = self._pairs(queries)[0]
         unsold = self.world.first_sale >= queries.time[:, None]  # (Q, P)
         found = {
             "query": torch.from_numpy(truth.query),
             "product": torch.from_numpy(truth.product),
-            "own_query": torch.from_numpy(own.query),
-            "own_product": torch.from_numpy(own.product),
+            "pair_query": torch.from_numpy(pairs.query),
+            "pair_product": torch.from_numpy(pairs.product),
+            "pair_own": torch.from_numpy(pairs.own),
             "unsold": torch.from_numpy(unsold),
         }
         return found if weight is None else {**found, "weight": torch.from_numpy(weight)}
 
     def loss(self, answer: Tensor, targets: Inputs) -> Tensor:
-        """Both lists that staff read are taught: of all products, and of those new to the customer."""
+        """Both lists that staff read are taught: of all candidates, and of those new to the customer.
+
+        What was bought outside of the candidates teaches the market's trends alone: no judge could have
+        listed it, and held against it the best of the list would only be pushed down.
+        """
         known = answer.shape[1]
-        weight = targets.get("weight")
         query, product = targets["query"], targets["product"]
-        if len(product) and int(product.max()) >= known:  # first sold after the vocabulary was made
-            kept = product < known
-            query, product = query[kept], product[kept]
-            weight = None if weight is None else weight[kept]
+        weight = targets.get("weight", torch.ones(len(query), device=answer.device))
+        kept = product < known  # not first sold after the vocabulary was made
+        query, product, weight = query[kept], product[kept], weight[kept]
+        listed = torch.zeros_like(answer, dtype=torch.bool)
+        fresh = torch.zeros_like(listed)
+        seen = targets["pair_product"] < known
+        pair = targets["pair_query"][seen], targets["pair_product"][seen]
+        listed[pair] = True
+        fresh[pair] = ~targets["pair_own"][seen]
+        total = answer.new_zeros(())
+        for candidates in (listed, fresh):
+            among = candidates[query, product]
+            truth = query[among], product[among], weight[among]
+            logits = answer.masked_fill(~candidates, NEVER)
+            total = total + set_loss(logits, *truth) + places_loss(logits, *truth)
         unsold = targets["unsold"][:, :known].clone()
         unsold[query, product] = False
-        answer = answer.masked_fill(unsold, NEVER)
-        mine = targets["own_product"] < known
-        own = torch.zeros_like(unsold)
-        own[targets["own_query"][mine], targets["own_product"][mine]] = True
-        fresh = ~own[query, product]
-        lists = (
-            (answer, query, product, weight),
-            (
-                answer.masked_fill(own, NEVER),
-                query[fresh],
-                product[fresh],
-                None if weight is None else weight[fresh],
-            ),
-        )
-        return torch.stack([set_loss(*each) + places_loss(*each) for each in lists]).sum()
+        market = set_loss(answer.masked_fill(unsold, NEVER), query, product, weight)
+        return total + MARKET * market
 
     @cached_property
     def said(self) -> Said:
@@ -274,7 +279,7 @@ class NextProduct(Task):
     def work_out(self, as_of: float) -> None:
         Market.of(self.world, as_of)
         self._neighbours.similar(as_of)
-        self._finder.factors(as_of)
+        self._finder.known.work_out(as_of)
         self.world.worked_out["relations"] = relations_table(self.world, as_of)
 
     def strengths(self, model: Model, calibration: Mapping[str, Any], queries: Queries) -> Floats:

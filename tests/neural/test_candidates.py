@@ -8,14 +8,14 @@ import pytest
 
 from handoff.config import TrainingConfig
 from neural.data import candidates, repeats
-from neural.data.candidates import FEATURES, HALF, CandidateFinder, leading, strongest
+from neural.data.candidates import COLUMNS, FEATURES, CandidateFinder, leading, strongest
 from neural.data.similarity import KNN_DECAY, Neighbours, own_counts
 from neural.data.world import Queries, World, training_world
 from neural.windows import to_days
 from tests.neural.shop import NEXT_PRODUCT, START, Row, event, shop_rows, write_dataset
 
 DAY = to_days(START)
-NEAR, MARKET = 9, 4  # so few that lists are cut
+NEAR, HOPED, MARKET = 9, 5, 4  # so few that lists are cut
 
 
 def rows() -> list[Row]:
@@ -41,9 +41,9 @@ def queries(world: World) -> Queries:
     return Queries(customer, DAY + np.tile([15.0, 130.0, 299.0, 350.0], len(customer) // 4))
 
 
-def plain(world: World, neighbours: Neighbours, asked: Queries) -> tuple[set[int], dict[int, list[float]]]:
-    """The candidates of one query, and closeness, rank and kinship of each, from whole rows."""
-    known = neighbours.similar(float(asked.time[0]))
+def plain(world: World, finder: CandidateFinder, asked: Queries) -> dict[int, list[float]]:
+    """The candidates of one query, and what is near and expected of each, from whole rows."""
+    known = finder.known.neighbours.similar(float(asked.time[0]))
     similar = np.zeros((len(world.vocabulary.products),) * 2) if known is None else known.toarray()
     count = own_counts(world, asked, KNN_DECAY).astype(np.float32).toarray()[0]
     score = np.zeros_like(count)
@@ -52,48 +52,75 @@ def plain(world: World, neighbours: Neighbours, asked: Queries) -> tuple[set[int
     usual = score.sum() / max(int((score > 0).sum()), 1)
     close = np.log1p(10 * score / max(usual, 1e-30))
     order = [place for place in np.lexsort((np.arange(len(close)), -close)).tolist() if close[place] > 0]
-    place = {product: number for number, product in enumerate(order[:NEAR])}
 
-    vectors, _ = CandidateFinder(world, neighbours).factors(float(asked.time[0]))
-    sold = vectors.any(axis=1)
-    kin = vectors @ (np.log1p(own_counts(world, asked, HALF).toarray()[0]) @ vectors)
-    kin = kin / max(kin[sold].std(), 1e-6) if sold.any() else kin
+    seen, value = finder.known.expected(asked)[0]
+    hope = np.zeros_like(count)
+    hope[seen] = value
+    hoped = seen[np.lexsort((seen, -value))[:HOPED]]
     market, _ = world.trends.features(asked.time)
-    own = np.flatnonzero(count)
-    taken = {*place, *leading(market[0]).tolist(), *own.tolist()}
-    return taken, {each: [close[each], np.log1p(place.get(each, 2 * NEAR)), kin[each]] for each in taken}
+    taken = {*order[:NEAR], *hoped.tolist(), *leading(market[0]).tolist(), *np.flatnonzero(count).tolist()}
+    return {each: [close[each], hope[each]] for each in sorted(taken)}
 
 
 def test_candidates_are_those_of_a_plain_computation_ties_included(
     world: World, queries: Queries, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(candidates, "NEAR", NEAR)
-    monkeypatch.setattr(candidates, "FAR", 2.0 * NEAR)
-    monkeypatch.setattr(candidates, "MARKET", MARKET)
-    neighbours = Neighbours(world)
+    for name, value in {"NEAR": NEAR, "HOPED": HOPED, "MARKET": MARKET}.items():
+        monkeypatch.setattr(candidates, name, value)
     own = world.own.before(queries.customer, queries.time)
     market, day = world.trends.features(queries.time)
-    found = CandidateFinder(world, neighbours).find(queries, own, market, day)
+    finder = CandidateFinder(world, Neighbours(world))
+    found = finder.find(queries, own, market, day)
     assert found.features.shape == (len(found.query), FEATURES)
     assert found.features.dtype == np.float32
     cut = 0
     for row in range(len(queries)):
         mine = np.flatnonzero(found.query == row)
-        taken, values = plain(world, neighbours, queries.take(slice(row, row + 1)))
-        assert found.product[mine].tolist() == sorted(taken)
-        expected = [values[product] for product in sorted(taken)]
-        columns = slice(repeats.FEATURES, repeats.FEATURES + 3)
-        assert found.features[mine, columns] == pytest.approx(np.array(expected).reshape(-1, 3), abs=2e-5)
-        cut += len(taken) < len(world.vocabulary.products)
+        expected = plain(world, finder, queries.take(slice(row, row + 1)))
+        assert found.product[mine].tolist() == list(expected)
+        columns = [COLUMNS.index("near"), COLUMNS.index("expected")]
+        values = np.array(list(expected.values())).reshape(-1, 2)
+        assert found.features[np.ix_(mine, columns)] == pytest.approx(values, abs=2e-5)
+        cut += len(expected) < len(world.vocabulary.products)
     assert cut > 100  # lists were cut where twins tie
     bought = set(zip(own.query.tolist(), own.product.tolist(), strict=True))
     pairs = zip(found.query.tolist(), found.product.tolist(), strict=True)
     assert found.own.tolist() == [pair in bought for pair in pairs]
     assert np.array_equal(found.features[found.own, : repeats.FEATURES], own.features)
     assert not found.features[~found.own, : repeats.FEATURES].any()
-    price = repeats.FEATURES + 4
+    price = COLUMNS.index("price")
     assert np.array_equal(found.features[:, price], world.vocabulary.product_price[found.product])
-    assert np.array_equal(found.features[:, price + 1 :], market[day[found.query], found.product])
+    trend = COLUMNS.index("market_0")
+    seen = found.features[:, trend : trend + market.shape[2]]
+    assert np.array_equal(seen, market[day[found.query], found.product])
+    assert np.array_equal(found.features[:, -repeats.HABITS :], own.habits[found.query])
+
+
+def test_ranks_are_among_the_candidates_of_a_query(world: World, queries: Queries) -> None:
+    own = world.own.before(queries.customer, queries.time)
+    found = CandidateFinder(world, Neighbours(world)).find(queries, own, *world.trends.features(queries.time))
+    for name in ("near", "expected", "suits", "worded"):
+        value, rank = (found.features[:, COLUMNS.index(each)] for each in (name, f"{name}_rank"))
+        for row in range(0, len(queries), 17):
+            mine = np.flatnonzero(found.query == row)
+            places = np.rint(np.expm1(rank[mine])).astype(int)
+            assert sorted(places) == list(range(len(mine)))
+            assert np.all(np.diff(value[mine][np.argsort(places)]) <= 0)
+
+
+def test_a_price_is_held_against_the_one_that_the_customer_paid(
+    tmp_path: Path, configure: Callable[..., TrainingConfig]
+) -> None:
+    paid = [event("c1", 10, "a", amount=20.0, quantity=2.0), event("c2", 299, "a", amount=6.0, quantity=1.0)]
+    dataset = write_dataset(tmp_path / "data", [*paid, event("c1", 290, "b", amount=9.0, quantity=3.0)])
+    config = configure(NEXT_PRODUCT)
+    world = training_world(config, dataset, train_end=DAY + 300, cuts=(DAY + 300,))
+    queries = Queries(np.array([0]), np.array([DAY + 300]))
+    own = world.own.before(queries.customer, queries.time)
+    found = CandidateFinder(world, Neighbours(world)).find(queries, own, *world.trends.features(queries.time))
+    dearer = dict(zip(found.product.tolist(), found.features[:, COLUMNS.index("dearer")], strict=True))
+    assert dearer[0] == pytest.approx(np.log(6.0 / 10.0))  # a now costs 6, and the customer paid 10
+    assert dearer[1] == pytest.approx(0.0, abs=1e-6)
 
 
 def test_twins_tie_and_the_lower_number_comes_first(world: World) -> None:
