@@ -29,9 +29,10 @@ class Gate:
 
     `margin` is a share of the baseline's value (0.02 = 2 % better). `also` are further conditions on the
     model's test metrics: against a number, e.g. {"ece": ("<=", 0.15)}, or against a baseline's value of the
-    same metric, e.g. {"brier": ("<", "base_rate")}. `sure` asks besides that chance hardly explains the lead
-    over each baseline: the whole interval of the difference must lie on the better side. On a few hundred
-    customers that can fail for a good model; leave it out there.
+    same metric, e.g. {"brier": ("<", "base_rate")}, which counts where the test window defines it.
+    `sure` asks besides that chance hardly explains the lead over each baseline: the whole interval of the
+    difference must lie on the better side. On a few hundred customers that can fail for a good model; leave
+    it out there.
     """
 
     metric: str

@@ -31,6 +31,9 @@ def verdict_sentences(comparisons: Iterable[Facts]) -> list[str]:
 def _sentence(facts: Facts) -> str:
     if facts.get("sure"):
         return _on_surety(facts)
+    if facts["passed"] and facts["model"] is None:
+        text = _("The test window cannot tell this, so nobody is held up by it: %(metric)s.")
+        return text % {"metric": metric_label(facts["metric"])}
     for owner, value in (("model", "model"), (facts["baseline"], "baseline_value")):
         if owner is not None and facts[value] is None:
             return _("The evaluation has no %(metric)s of this: %(owner)s.") % {

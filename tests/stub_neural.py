@@ -37,7 +37,7 @@ from handoff.profiles import Bins, Counted, Profile, Reference, profile_path
 from handoff.progress import Outcome, ProgressWriter
 
 PR_SET_PDEATHSIG = 1
-METRICS = {"ndcg@10": 0.3, "roc_auc": 0.7, "ece": 0.05, "brier": 0.2}
+METRICS = {"ndcg@10": 0.3, "ndcg@10_new": 0.2, "roc_auc": 0.7, "ece": 0.05, "brier": 0.2}
 BINS, TESTED = Bins(edges=(1.0, 2.0)), (0, 100, 100, 100)
 NOTHING = Outcome("not_enough_data", "Not enough data: no_events.", ({"code": "no_events"},))
 REASON = {"code": "popular", "customers": 3, "days": 28}

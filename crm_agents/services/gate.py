@@ -53,7 +53,11 @@ class Judgement:
 
 
 def judge(gate: Gate, evaluation: Mapping[str, Any]) -> Judgement:
-    """Compare `metrics` of an evaluation with the gate's conditions; what is missing fails."""
+    """Compare `metrics` of an evaluation with the gate's conditions; what is missing fails.
+
+    One condition alone may go unanswered: a metric that the window cannot define, which the evaluation says
+    by null for the model and for the baseline of the bound, holds nobody up.
+    """
     metrics = evaluation.get("metrics")
     metrics = metrics if isinstance(metrics, Mapping) else {}
     model = metrics.get("model") or {}
@@ -98,10 +102,16 @@ def _within(
     own = number(model.get(name))
     if isinstance(bound, str):
         required, baseline = number((baselines.get(bound) or {}).get(name)), bound
+        if _undefined(name, model, baselines.get(bound)):
+            return Comparison(name, None, sign, None, True, bound)
     else:
         required, baseline = float(bound), None
     passed = own is not None and required is not None and OPERATORS[sign](own, required)
     return Comparison(name, own, sign, required, passed, baseline, required if baseline else None)
+
+
+def _undefined(metric: str, *metrics: object) -> bool:
+    return all(isinstance(each, Mapping) and each.get(metric, 0) is None for each in metrics)
 
 
 def _as_json(comparison: Comparison) -> dict[str, Any]:

@@ -157,6 +157,23 @@ def test_a_bound_may_be_a_baselines_own_value() -> None:
     assert (better.passed, equal.passed, unknown.passed) == (True, False, False)
 
 
+def test_a_bound_that_the_window_cannot_define_holds_nobody_up() -> None:
+    gate = Gate(metric="ndcg@10", baselines=(), also={"recall": (">=", "rule")})
+
+    def told(own: dict[str, object], rival: dict[str, object]) -> dict[str, object]:
+        return {"metrics": {"model": own, "baselines": {"rule": rival}}}
+
+    both = judge(gate, told({"recall": None}, {"recall": None}))
+
+    assert both.comparisons == (Comparison("recall", None, ">=", None, True, "rule", None),)
+    assert not judge(gate, told({"recall": None}, {"recall": 0.1})).passed
+    assert not judge(gate, told({"recall": 0.1}, {"recall": None})).passed
+    assert not judge(gate, told({}, {})).passed
+    assert not judge(gate, told({"recall": None}, {})).passed
+    assert not judge(gate, {"metrics": {"model": {"recall": None}, "baselines": {}}}).passed
+    assert not judge(Gate("ndcg@10", (), also={"recall": (">=", 0.1)}), told({"recall": None}, {})).passed
+
+
 def test_only_a_condition_on_surety_keeps_its_bound() -> None:
     plain, sure = judge(SURE, sure_evaluation(0.01, 0.4)).reasons
 

@@ -1,6 +1,8 @@
 from typing import Any
 
 from crm_agents.recipes import get_recipe, training_config
+from crm_agents.services.gate import judge
+from crm_agents.verdicts import verdict_sentences
 from recommender.agent import Recommender
 
 
@@ -18,6 +20,30 @@ def test_the_integrator_overrides_the_defaults(settings: Any) -> None:
     }
     config = training_config(Recommender(), dataset="one", backbone="cnn")
     assert (config.horizon_days, config.backbone) == (7, "cnn")
+
+
+def evaluation(new: float | None, rival: float | None) -> dict[str, Any]:
+    rivals = {name: {"ndcg@10": 0.1, "ndcg@10_new": rival} for name in Recommender.gate.baselines}
+    return {"metrics": {"model": {"ndcg@10": 0.2, "ndcg@10_new": new}, "baselines": rivals}}
+
+
+def test_a_version_that_only_repeats_what_is_bought_anyway_does_not_go_live() -> None:
+    assert judge(Recommender.gate, evaluation(0.09, 0.09)).passed
+    judgement = judge(Recommender.gate, evaluation(0.08, 0.09))
+    assert not judgement.passed
+    assert [each.metric for each in judgement.comparisons if not each.passed] == ["ndcg@10_new"]
+    assert verdict_sentences(judgement.reasons)[-1] == (
+        "NDCG@10, products new to the customer 0.0800 is not enough to beat 0.0900 (Bought together "
+        "(ItemKNN)); needed: at least 0.0900."
+    )
+
+
+def test_a_small_shop_where_nobody_bought_anything_new_is_not_held_up() -> None:
+    judgement = judge(Recommender.gate, evaluation(None, None))
+    assert judgement.passed
+    assert verdict_sentences(judgement.reasons)[-1] == (
+        "The test window cannot tell this, so nobody is held up by it: NDCG@10, products new to the customer."
+    )
 
 
 def test_the_recipe_is_registered_and_gated_against_three_baselines() -> None:
