@@ -6,6 +6,7 @@ from typing import Any, cast
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.auth.models import AnonymousUser
 from django.db.models import QuerySet
+from django.utils import timezone
 
 from crm_agents.answers import latest_feedback, provenance_of, why_not_scored
 from crm_agents.experiment_words import control_note
@@ -15,6 +16,7 @@ from crm_agents.words import joined
 from crm_data.selectors import get_source
 from recommender.choosing.choose import Listing, Shelf
 from recommender.choosing.offer import Offer
+from recommender.choosing.rules import rules_on
 from recommender.choosing.wish import SHOWN, Wish
 from recommender.choosing.words import note_of, rule_entries
 from recommender.models import RecommendationRule, RecommendationSet
@@ -56,11 +58,21 @@ def recommendations_for(
     return {"agent": agent.name, **answer, **provenance_of(row, agent, shown.rival)}
 
 
-def preview(agent: Agent, customer_id: str, *, limit: int = SHOWN) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return one customer's recommendations as they would be without any rule, and as the rules make them."""
-    wish = Wish(limit=limit)
-    before = recommendations_for(agent, customer_id, wish=wish, rules=())
-    return before, recommendations_for(agent, customer_id, wish=wish)
+def preview(
+    agent: Agent, customer_id: str, *, limit: int = SHOWN, draft: RecommendationRule | None = None
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return one customer's recommendations as they would be without any rule, and as the rules make them.
+
+    With `draft`, a rule that need not be stored: as the rules of today make them, and as they would with it
+    in the place of its stored self, whatever its days.
+    """
+    wish, today = Wish(limit=limit), rules_on(timezone.localdate(), agent.tenant)
+    first: list[RecommendationRule] = []
+    if draft is not None:
+        first, today = today, [rule for rule in today if rule.pk != draft.pk]
+        today += [draft] if draft.active else []
+    before = recommendations_for(agent, customer_id, wish=wish, rules=first)
+    return before, recommendations_for(agent, customer_id, wish=wish, rules=today)
 
 
 def set_answers(

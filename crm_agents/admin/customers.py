@@ -210,7 +210,10 @@ class CustomerFeedback(CustomerView):
         else:
             said = [f"{name}: {error}" for name, errors in form.errors.items() for error in errors]
             messages.error(request, " ".join(said))
-        return HttpResponseRedirect(customer_url(self.site, customer.id, tenant) + form.anchor)
+        url = customer_url(self.site, customer.id, tenant)
+        if form.query:
+            url += ("&" if "?" in url else "?") + urlencode(form.query, doseq=True)
+        return HttpResponseRedirect(url + form.anchor)
 
     def _give(self, customer: CustomerRecord, tenant: str, form: FeedbackForm) -> None:
         values = form.cleaned_data

@@ -1,10 +1,13 @@
 """The feedback buttons' fields, checked."""
 
 from django import forms
+from django.http import QueryDict
 from django.utils.translation import gettext as _
 
 from crm_agents.models.feedback import Feedback, FeedbackVerdict
 from crm_agents.recipes import get_recipe
+
+LONGEST_QUERY = 2_000  # characters
 
 
 class FeedbackForm(forms.Form):
@@ -22,6 +25,12 @@ class FeedbackForm(forms.Form):
         except LookupError as error:
             raise forms.ValidationError(_("There is no agent %(name)r.") % {"name": name}) from error
         return name
+
+    @property
+    def query(self) -> dict[str, list[str]]:
+        """What the address of the customer's page asked for besides the tenant: filters, say."""
+        asked = QueryDict(str(self.data.get("query", ""))[:LONGEST_QUERY])
+        return {name: values for name, values in asked.lists() if name != "tenant"}
 
     @property
     def anchor(self) -> str:

@@ -37,6 +37,7 @@ class RuleAdmin(RecordAdmin):
     search_fields = ("product", "category", "note")
     search_help_text = gettext_lazy("Product's number, category or a part of the note")
     change_list_template = "crm_agents_recommender/rules.html"
+    change_form_template = "crm_agents_recommender/rule_form.html"
     readonly_fields = ("effect", "created_by", "created_at")
     export_fields = (
         *("action", "product", "category", "strength", "at_most", "attribute", "value", "starts", "ends"),
@@ -79,6 +80,19 @@ class RuleAdmin(RecordAdmin):
 
     def preview_view(self, request: HttpRequest) -> HttpResponse:
         return preview_page(self, request)
+
+    def changeform_view(
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        preview_url = (
+            self.url("crm_agents_recommender_preview") if self.has_change_permission(request) else ""
+        )
+        context = {"preview_url": preview_url, **(extra_context or {})}
+        return super().changeform_view(request, object_id, form_url, context)
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         return WorklistChangeList

@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from crm_agents.admin.badges import badge
 from crm_agents.admin.worklists import BY_SCORE, Worklist
-from crm_agents.words import number
+from crm_agents.words import money, number
 from recommender.admin.products import product_url, product_urls
 from recommender.choosing.offer import ALIKE, POPULARITY
 from recommender.models import RecommendationSet
@@ -31,6 +31,7 @@ class RecommenderWorklist(Worklist):
         "why",
         "next_best",
         "source_badge",
+        "worth",
         "sureness",
     )
     export_fields = (
@@ -40,6 +41,7 @@ class RecommenderWorklist(Worklist):
         "product",
         "product_name",
         "item_score",
+        "item_value",
         "reasons",
         "note",
         "as_of",
@@ -81,6 +83,13 @@ class RecommenderWorklist(Worklist):
     def sureness(self, row: RecommendationSet) -> str:
         return "–" if row.score is None else number(row.score, 3)
 
+    @display(description=_("expected value"))
+    def worth(self, row: RecommendationSet) -> str:
+        """What the listed products may bring, together: each one's chance times its margin or price."""
+        answer = vars(row)["answer"]
+        values = [item["value"] for item in answer["items"] if item["value"] is not None]
+        return money(sum(values), answer["currency"]) if values else "–"
+
     def get_urls(self) -> list[URLPattern]:
         return [*product_urls(self), *super().get_urls()]
 
@@ -107,6 +116,11 @@ class RecommenderWorklist(Worklist):
     def item_score(self, row: RecommendationSet) -> float | None:
         score: float | None = vars(row)["line"].get("score")
         return score
+
+    @display(description=_("expected value"))
+    def item_value(self, row: RecommendationSet) -> float | None:
+        value: float | None = vars(row)["line"].get("value")
+        return value
 
     @display(description=_("reasons"))
     def reasons(self, row: RecommendationSet) -> str:

@@ -77,6 +77,15 @@ def test_a_row_names_the_products_and_why(client: Client, manager: User) -> None
         assert text in html, text
 
 
+def test_a_row_tells_what_its_list_may_bring(client: Client, manager: User) -> None:
+    publish("recommender", ANSWERS)
+    client.force_login(manager)
+    assert '<td class="field-worth">–</td>' in client.get(reverse(URL)).content.decode()
+    Product.objects.filter(code="22423").update(price=10)
+    Product.objects.filter(code="21212").update(price="2.50")
+    assert '<td class="field-worth">3.60 GBP</td>' in client.get(reverse(URL)).content.decode()
+
+
 def test_what_similar_customers_buy_is_marked(client: Client, manager: User) -> None:
     alike = {"attribute": "country", "value": "France", "customers": 3, "of": 9, "days": 365}
     reason = {"code": "same_branch", **alike, "elsewhere": 0.0}
@@ -95,6 +104,7 @@ def test_what_similar_customers_buy_is_marked(client: Client, manager: User) -> 
 def test_the_export_has_a_line_for_each_product(client: Client, rep: User) -> None:
     publish("recommender", ANSWERS)
     client.force_login(rep)
+    Product.objects.filter(code="22423").update(price=10)
     ticked = str(RecommendationSet.objects.get(customer_id="A").pk)
     values = {"action": "export_csv", "_selected_action": ticked, "select_across": "1"}
     response = client.post(reverse(URL), values)
@@ -103,12 +113,13 @@ def test_the_export_has_a_line_for_each_product(client: Client, rep: User) -> No
     moment = "2011-12-09T12:50:00+00:00"
     why = "Bought 6 times, about every 30 days; last 35 days ago."
     assert lines[1:] == [
-        ["A", "Shop A", "1", "22423", "Cake stand", "0.31", why, "", moment],
-        ["A", "Shop A", "2", "21212", "Cake cases", "0.2", "", "", moment],
-        ["A", "Shop A", "3", "85048", "Lights", "0.1", "", "", moment],
+        ["A", "Shop A", "1", "22423", "Cake stand", "0.31", "3.1", why, "", moment],
+        ["A", "Shop A", "2", "21212", "Cake cases", "0.2", "", "", "", moment],
+        ["A", "Shop A", "3", "85048", "Lights", "0.1", "", "", "", moment],
         [
             "E",
             "Shop E",
+            "",
             "",
             "",
             "",

@@ -100,6 +100,25 @@ def test_what_is_wrong_is_said_at_its_field_and_the_plain_list_shown(
     assert message in block
 
 
+def test_feedback_leads_back_to_the_list_as_it_was_narrowed(client: Client) -> None:
+    _, block = opened(client, category="Home", order="value")
+    query = "rec-category=Home&amp;rec-order=value"
+    assert block.count(f'<input type="hidden" name="query" value="{query}">') == 2
+    said = {"customer": "A", "agent": "recommender", "item": "P1", "verdict": "accepted"}
+    url, page = (
+        reverse("admin:crm_agents_customer_feedback"),
+        reverse("admin:crm_agents_customer", args=["A"]),
+    )
+    for sent, back in (
+        ("rec-category=Home&rec-order=value", "?rec-category=Home&rec-order=value"),
+        ("rec-category=A%26B&rec-x=1&rec-x=2&tenant=other", "?rec-category=A%26B&rec-x=1&rec-x=2"),
+        ("//evil.example", "?%2F%2Fevil.example="),
+        ("", ""),
+    ):
+        answer = client.post(url, {**said, "query": sent})
+        assert (answer.status_code, answer["Location"]) == (302, f"{page}{back}#panel-recommender")
+
+
 def test_rules_are_told_on_the_page(client: Client) -> None:
     RecommendationRule.objects.create(action="pin", product="P3", note="Spring")
     shown, block = opened(client)

@@ -176,6 +176,55 @@ def test_the_preview_shows_both_lists_of_a_customer_whom_the_user_may_see(client
     assert "Candle" not in foreign
 
 
+def test_a_rule_is_tried_while_it_is_typed(client: Client, manager: User) -> None:
+    RecommendationRule.objects.create(action="exclude", product="P1")
+    client.force_login(manager)
+    url = reverse(PREVIEW)
+    assert f'formaction="{url}"' in text_of(client.get(reverse(ADD)))
+
+    asked = client.post(url, sent(note="Campaign", starts="2100-01-01", rule=""))
+    assert "before" not in asked.context
+    assert '<input type="hidden" name="product" value="P3"' in text_of(asked)
+    page = client.post(url, sent(note="Campaign", starts="2100-01-01", rule="", customer="A"))
+
+    assert [item["name"] for item in page.context["before"]] == ["Lantern", "Spade"]
+    assert [(item["name"], item["was"]) for item in page.context["after"]] == [("Spade", 2), ("Lantern", 1)]
+    assert "Pinned by a rule. Campaign" in text_of(page)
+    assert inline_parts(page) == []
+    assert RecommendationRule.objects.count() == 1
+    assert not AuditEntry.objects.filter(action__startswith="rule.").exists()
+
+
+def test_a_stored_rule_is_tried_with_what_is_typed_over_it(client: Client, manager: User) -> None:
+    rule = RecommendationRule.objects.create(action="exclude", product="P1")
+    client.force_login(manager)
+    typed = {"action": "exclude", "product": "P2", "rule": str(rule.pk), "customer": "A"}
+    page = client.post(reverse(PREVIEW), {**typed, "active": "on"})
+    assert [item["product"] for item in page.context["before"]] == ["P2", "P3"]
+    assert [item["product"] for item in page.context["after"]] == ["P1", "P3"]
+    ended = client.post(reverse(PREVIEW), {**typed, "product": "P1"})
+    assert [item["product"] for item in ended.context["after"]] == ["P1", "P2", "P3"]
+    rule.refresh_from_db()
+    assert (rule.product, rule.active) == ("P1", True)
+
+
+def test_a_rule_that_cannot_be_is_told_so_instead_of_tried(client: Client, manager: User, rep: User) -> None:
+    RecommendationRule.objects.create(action="exclude", product="P3")
+    client.force_login(manager)
+    for typed, said in (
+        (sent(), "says the opposite"),
+        (sent(product="P9"), "There is no product &#x27;P9&#x27; in the catalogue"),
+        (sent(ends="soon"), "Last day: Enter a valid date."),
+        (sent(rule="999", product=""), "Say which product is pinned."),
+        (sent(rule="x", product=""), "Say which product is pinned."),
+    ):
+        page = client.post(reverse(PREVIEW), {**typed, "customer": "A"})
+        assert said in text_of(page), typed
+        assert "after" not in page.context
+    client.force_login(rep)
+    assert client.post(reverse(PREVIEW), sent(customer="A")).status_code == 403
+
+
 def test_the_rules_can_be_taken_along(client: Client, manager: User) -> None:
     rule = RecommendationRule.objects.create(action="pin", product="P3", created_by=manager)
     client.force_login(manager)
