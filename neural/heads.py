@@ -94,7 +94,7 @@ class NextProductHead(nn.Module):
 
 
 class PairJudge(nn.Module):
-    """What the features of one pair, places of 0 … STEPS (R, F), say for it: a residual network beside a line.
+    """What the features of a pair, places of 0 … STEPS (R, F), say for it: a residual network beside a line.
 
     The network sees each feature as STEPS numbers, the parts of the scale that lie below its place, so that
     a single weight bends its curve where the scale has a step.

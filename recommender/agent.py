@@ -44,10 +44,10 @@ class Recommender(Recipe):
             "horizon_days": 28,
             "baselines": ("personal_top", "popularity", "item_knn"),
             "backbone": "transformer",
-            "learning_rate": 2e-3,  # these were chosen on windows before those that any benchmark reports
-            "epochs": 4,
-            "refit_epochs": 2,
-            "batch_size": 32,
+            "learning_rate": 3e-3,  # these were chosen on windows before those that any benchmark reports
+            "epochs": 3,
+            "refit_epochs": 3,
+            "batch_size": 16,
             "dropout": 0.2,
             "top_k": 50,  # filters and rules want something to choose from
             **training_settings(),

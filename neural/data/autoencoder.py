@@ -16,7 +16,7 @@ Floats32 = npt.NDArray[np.float32]
 
 DECAY = 90.0  # days after which a purchase weighs 1/e
 RIDGE = 100.0
-MOST = 4000  # best-sellers that it knows: its memory grows with their square, its time with their cube
+MOST = 3000  # best-sellers that it knows: its memory grows with their square, its time with their cube
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """Candidates: the products that a customer may well buy, and everything known of each such pair.
 
 A customer's candidates are what the customer ever bought, what goes with it or is expected from it, and what
-the market buys now or bought in this season a year ago. All others are told apart by the market's trends alone.
+the market buys now or bought in this season a year ago. All others are told apart by the market's trends.
 """
 
 from dataclasses import dataclass

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from neural.data import autoencoder, pieces
 from neural.data.autoencoder import Autoencoder
-from neural.data.history import Floats, Ints, expand
+from neural.data.history import Ints, expand
 from neural.data.pieces import Pieces
 from neural.data.similarity import Neighbours, own_counts
 from neural.data.world import Queries, World

@@ -4,6 +4,7 @@ One function serves training, evaluation and scoring, so they cannot differ.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -147,20 +148,21 @@ def _habits(
     since: Floats,
     begun: Floats,
     taken: Floats,
-    season: Floats,
+    season: npt.NDArray[Any],
     orders: Ints,
-    spent: Floats,
+    spent: npt.NDArray[Any],
 ) -> npt.NDArray[np.float32]:
-    """How each customer buys, from the (R,) pairs of Q customers: days are those before the query. (Q, HABITS)
+    """How each customer buys, from the (R,) pairs of Q customers: days are those before the query.
 
     log1p of the orders, of the days since the last and the first, and of the days from order to order; how
     far the next is due; products of an order; share of the lines that were bought before; share of the last
     LATELY days' products that were new then; pieces taken at once; what was spent; lines in this season.
+    (Q, HABITS)
     """
     queries = len(orders)
 
-    def total(value: npt.NDArray[np.generic]) -> Floats:
-        return np.bincount(query, value, queries)
+    def total(value: npt.NDArray[Any]) -> Floats:
+        return np.asarray(np.bincount(query, value.astype(np.float64), queries), np.float64)
 
     first, last = np.zeros(queries), np.full(queries, np.inf)
     np.maximum.at(first, query, begun)

@@ -78,7 +78,7 @@ def test_candidates_are_those_of_a_plain_computation_ties_included(
         mine = np.flatnonzero(found.query == row)
         expected = plain(world, finder, queries.take(slice(row, row + 1)))
         assert found.product[mine].tolist() == list(expected)
-        columns = [COLUMNS.index("near"), COLUMNS.index("expected")]
+        columns = np.array([COLUMNS.index("near"), COLUMNS.index("expected")])
         values = np.array(list(expected.values())).reshape(-1, 2)
         assert found.features[np.ix_(mine, columns)] == pytest.approx(values, abs=2e-5)
         cut += len(expected) < len(world.vocabulary.products)
