@@ -9,6 +9,8 @@ from neural.data.batches import QUERY_NUMBERS, Batch
 from neural.data.places import STEPS
 from neural.data.repeats import DECAYS
 from neural.encoder import Shape
+from neural.listing import Factors
+from neural.retrieval import Pairs
 
 Inputs = dict[str, Tensor]
 OWNED = DECAYS.index(120.0)  # the count that weighs a customer's products
@@ -50,13 +52,29 @@ class NextProductHead(nn.Module):
 
     def forward(self, state: Tensor, batch: Batch, products: Tensor, row: Tensor, inputs: Inputs) -> Tensor:
         """-> (Q, P)"""
-        owned = self._owned(products, len(state), inputs)
-        asked = self.ask(torch.cat([state, owned, batch.query_numbers], dim=1))  # (Q, D)
-        if not self.linear:
-            asked = F.gelu(asked)
-        asked = self.dropout(asked)
+        asked = self._asked(state, batch, products, inputs)
         logits = self._trends(asked, inputs, len(row))  # (Q, P)
-        return self._judge(logits, asked, batch, row, inputs)
+        pairs = self._judge(asked, batch, row, inputs)
+        flat = logits.reshape(-1).index_add(
+            0, pairs.query * logits.shape[1] + pairs.product, pairs.bonus.to(logits.dtype)
+        )  # (Q * P,)
+        return flat.view_as(logits)
+
+    def factors(self, state: Tensor, batch: Batch, products: Tensor, row: Tensor, inputs: Inputs) -> Factors:
+        """The same logits as vectors: a query's are the weights of the trends, in the columns of its day."""
+        asked = self._asked(state, batch, products, inputs)
+        found = inputs["trends"][:, : len(row)]  # (days, P, F)
+        weight = self.trend(asked)  # (Q, F)
+        mine = F.one_hot(inputs["trend_row"], len(found)).to(weight.dtype)  # (Q, days)
+        queries = (mine[:, :, None] * weight[:, None, :]).flatten(1)  # (Q, days * F)
+        return Factors(queries, found.transpose(0, 1).flatten(1), self._judge(asked, batch, row, inputs))
+
+    def _asked(self, state: Tensor, batch: Batch, products: Tensor, inputs: Inputs) -> Tensor:
+        """-> (Q, D)"""
+        owned = self._owned(products, len(state), inputs)
+        asked = self.ask(torch.cat([state, owned, batch.query_numbers], dim=1))
+        result: Tensor = self.dropout(asked if self.linear else F.gelu(asked))
+        return result
 
     def _owned(self, products: Tensor, queries: int, inputs: Inputs) -> Tensor:
         """Mean vector of all the customer ever bought, recent purchases weighing more. -> (Q, D)"""
@@ -78,19 +96,16 @@ class NextProductHead(nn.Module):
         pieces = [part @ found[index].T for index, part in enumerate(weight)]  # days x (q, P)
         return torch.cat(pieces)[torch.argsort(order)]
 
-    def _judge(self, logits: Tensor, asked: Tensor, batch: Batch, row: Tensor, inputs: Inputs) -> Tensor:
+    def _judge(self, asked: Tensor, batch: Batch, row: Tensor, inputs: Inputs) -> Pairs:
+        """What the judges add for the candidates."""
         known = inputs["pair_product"] < len(row)  # in training later products stay unknown
         query, product = inputs["pair_query"][known], inputs["pair_product"][known]  # (R,), (R,)
         own, features = inputs["pair_own"][known], inputs["pair_features"][known]  # (R,), (R, F)
-        bonus = torch.zeros(len(query), device=features.device, dtype=logits.dtype)
+        bonus = torch.zeros(len(query), device=features.device, dtype=asked.dtype)
         for judge, mine in ((self.again, own), (self.anew, ~own)):
             found = judge(features[mine], asked, batch.query_numbers, query[mine])
             bonus = bonus.masked_scatter(mine, found.to(bonus.dtype))
-        bonus = bonus + self.repeat_bias(row[product])[:, 0] * own
-        flat = logits.reshape(-1).index_add(
-            0, query * logits.shape[1] + product, bonus.to(logits.dtype)
-        )  # (Q * P,)
-        return flat.view_as(logits)
+        return Pairs(query, product, bonus + self.repeat_bias(row[product])[:, 0] * own)
 
 
 class PairJudge(nn.Module):

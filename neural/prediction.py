@@ -10,7 +10,8 @@ import torch
 from neural.data.batches import in_batches, make_batch
 from neural.data.history import Ints
 from neural.data.world import Queries, World
-from neural.heads import Inputs
+from neural.heads import Inputs, NextProductHead
+from neural.listing import Factors
 from neural.model import Model
 
 BATCH, FEWEST = 256, 16  # customers
@@ -46,3 +47,23 @@ def answers(
         for index, part in in_batches(world, queries, at_once(width)):
             answer = model(make_batch(world, part).to(device), to_device(inputs(part), device))
             yield index, part, np.asarray(answer.float().cpu())
+
+
+def factors(
+    model: Model, world: World, queries: Queries, inputs: Callable[[Queries], Inputs], width: int = 1
+) -> Iterator[tuple[Ints, Queries, Factors]]:
+    """Yield (indices, queries, factors of all logits): no row of the catalogue; `width` as for `answers`.
+
+    Raises TypeError where the model's head has none.
+    """
+    device, head = device_of(model), model.head
+    if not isinstance(head, NextProductHead):
+        raise TypeError(f"{type(head).__name__} has no factors.")
+    model.eval()
+    with torch.inference_mode():
+        products = model.encoder.products(model.row, model.category, model.price, model.text)  # (P, D)
+        for index, part in in_batches(world, queries, at_once(width)):
+            batch = make_batch(world, part).to(device)
+            state = model.encoder.at_queries(batch, products)
+            given = to_device(inputs(part), device)
+            yield index, part, head.factors(state, batch, products, model.row, given)

@@ -1,7 +1,9 @@
 """Product → best customers: the `most` largest chances of every product, gathered while customers are scored.
 
 Memory is bounded by the number kept, not by the customers: what cannot be among a product's best any more
-is thrown away block by block.
+is thrown away block by block. Of a catalogue so large that nobody's chances of all products are held
+(`neural.sampling.FULL`) only the 200 best products of each customer come here: a product's callers are then
+among those who have it in their 200.
 """
 
 import math

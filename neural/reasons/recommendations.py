@@ -12,12 +12,12 @@ from handoff.scores import SCORES
 from neural.data.history import Floats, Ints
 from neural.data.world import Queries, World
 from neural.evaluation.ranking import top_lists
+from neural.listing import Listed
 from neural.reasons.evidence import gathered, reasons_for
 from neural.reasons.market import Market
 from neural.reasons.others import Reason, first_order, popular, same_branch
 
-Chances = Callable[[Queries], Iterator[tuple[Ints, Queries, npt.NDArray[Any]]]]
-Watch = Callable[[Ints, npt.NDArray[Any]], None]  # told of customers (Q,) and their chances (Q, P)
+Lists = Callable[[Queries], Iterator[tuple[Ints, Queries, Listed]]]
 Answer = tuple[float | None, str]  # score and payload
 
 DIGITS = 4
@@ -25,15 +25,14 @@ DIGITS = 4
 
 def recommend(
     world: World,
-    chances: Chances,
+    lists: Lists,
     as_of: float,
     customers: list[str],
     refused: Mapping[str, set[int]],
-    watch: Watch = lambda _customers, _chances: None,
 ) -> pl.DataFrame:
     """Score file of `customers`: the model's list; without a history, what those alike or everyone buys.
 
-    `chances` are 0 for what is not to be offered; `refused` holds the same of those without a history.
+    `lists` hold nothing that is not to be offered; `refused` tells the same of those without a history.
     """
     market = Market.of(world, as_of)
     found = world.with_history(as_of)
@@ -41,25 +40,20 @@ def recommend(
     mine = [index for index, number in enumerate(found.customer) if world.history.customers[number] in wanted]
     queries = found.take(np.asarray(mine, np.int64))
     rows: dict[str, Answer] = {}
-    for _, part, values in chances(queries):
-        watch(part.customer, values)
-        lists = top_lists(np.where(values > 0, values, -np.inf), world.config.top_k)
-        rows.update(explained(world, market, part, lists, values))
+    for _, part, listed in lists(queries):
+        rows.update(explained(world, market, part, listed))
     rows.update(newcomers(world, market, sorted(wanted.difference(rows)), refused))
     records = [(name, *rows[name]) for name in sorted(wanted)]
     return pl.DataFrame(records, schema=SCORES, orient="row")
 
 
-def explained(
-    world: World, market: Market, queries: Queries, lists: Ints, chances: npt.NDArray[Any]
-) -> Iterator[tuple[str, Answer]]:
-    """The answers of Q customers with their lists (Q, K), -1 for no product, and chances (Q, P)."""
+def explained(world: World, market: Market, queries: Queries, listed: Listed) -> Iterator[tuple[str, Answer]]:
+    """The answers of Q customers with their lists."""
+    lists, size = listed.products, listed.products.shape[1]
     reasons = reasons_for(world, market, queries, lists)
-    scores = np.take_along_axis(chances, np.maximum(lists, 0), axis=1)
-    size = lists.shape[1]
     for row, number in enumerate(queries.customer.tolist()):
         mine = reasons[row * size : (row + 1) * size]
-        yield world.history.customers[number], _answer(world, "model", lists[row], scores[row], mine)
+        yield world.history.customers[number], _answer(world, "model", lists[row], listed.chances[row], mine)
 
 
 def newcomers(

@@ -34,14 +34,16 @@ from neural.evaluation.ranking import (
 )
 from neural.evaluation.recommending import Ranked, RankingTest
 from neural.heads import OWNED, Inputs, NextProductHead
+from neural.listing import Listed, best_shares, lend, list_best
 from neural.losses import NEVER, places_loss, set_loss
 from neural.model import Model
-from neural.prediction import answers, at_once
+from neural.prediction import answers, at_once, factors
 from neural.products.audience import Audience, audience_table, kept_in
 from neural.products.tables import relations_table
 from neural.products.unsold import Lenders
 from neural.reasons.market import Market
-from neural.reasons.recommendations import Watch, recommend
+from neural.reasons.recommendations import recommend
+from neural.sampling import FULL
 from neural.tasks.base import Metrics, Realised, Report, Task
 from neural.tasks.feedback import Floats32, refused_products, teach, verdicts
 from neural.windows import Windows
@@ -54,7 +56,10 @@ MARKET = 0.25  # of the loss over all products, beside those over candidates
 TAUGHT = 6  # newest anchors that are asked about in training: what sells changes with the season
 
 
+CALLED = 200  # best products of each customer among whose callers the customer may be, in a large catalogue
+
 Batches = Iterator[tuple[Ints, Queries, npt.NDArray[Any]]]
+Lists = Iterator[tuple[Ints, Queries, Listed]]
 
 
 class NextProduct(Task):
@@ -204,7 +209,7 @@ class NextProduct(Task):
 
     def validate(self, model: Model, windows: Windows) -> dict[str, float]:
         queries = self._buyers(windows.validation)
-        lists, _ = self._lists(self._model_scores(model, queries), queries, windows.validation)
+        lists, _ = self._model_lists(model, queries, windows.validation)
         found = ranking_metrics(
             lists, self._truth(queries, windows.test), self._candidates(windows.validation)
         )
@@ -215,18 +220,16 @@ class NextProduct(Task):
         queries = some(self.world.with_history(windows.validation), self.world.config.seed)
         truth = self._truth(queries, windows.test)
         logits, facts, hits = [np.zeros(0)], [np.zeros((0, FACTS))], [np.zeros(0, bool)]
-        for index, part, scores in self._model_scores(model, queries):
-            scores = self._masked(scores, windows.validation)
-            lists = top_lists(scores)
-            listed = lists >= 0
-            logits.append(logit(np.take_along_axis(share(scores), np.maximum(lists, 0), axis=1)[listed]))
+        for index, part, found in self._shares(model, queries, windows.validation):
+            listed = found.products >= 0
+            logits.append(logit(found.chances[listed]))
             facts.append(np.repeat(self._facts(part), listed.sum(axis=1), axis=0))
-            hits.append(truth.take(index).contains(lists)[listed])
+            hits.append(truth.take(index).contains(found.products)[listed])
         return fit_with_facts(np.concatenate(logits), np.concatenate(facts), np.concatenate(hits))
 
     def report(self, model: Model, calibration: Mapping[str, Any], windows: Windows, cutoff: float) -> Report:
         test = self._test(cutoff)
-        ranked = {"model": self._ranked(self._model_scores(model, test.queries), test)}
+        ranked = {"model": Ranked(*self._model_lists(model, test.queries, cutoff))}
         for name in self.world.config.baselines:
             ranked[name] = self._by_ranker(RANKERS[name](self.world, cutoff), test)
         measured = {name: test.metrics(lists) for name, lists in ranked.items()}
@@ -250,12 +253,12 @@ class NextProduct(Task):
         calibration: Mapping[str, Any],
         as_of: float,
         customers: list[str],
-        watch: Watch = lambda _customers, _chances: None,
+        audience: Audience | None = None,
     ) -> pl.DataFrame:
-        def chances(queries: Queries) -> Batches:
-            return self._chances(model, calibration, queries)
+        def lists(queries: Queries) -> Lists:
+            return self._listed(model, calibration, queries, self.world.config.top_k, audience)
 
-        return recommend(self.world, chances, as_of, customers, self._refused(as_of), watch)
+        return recommend(self.world, lists, as_of, customers, self._refused(as_of))
 
     def score_with_sides(
         self,
@@ -269,7 +272,7 @@ class NextProduct(Task):
     ) -> tuple[pl.DataFrame, dict[str, pl.DataFrame]]:
         """Beside the lists: the best customers of each product, and once the relations of all products."""
         audience = Audience(len(self.world.vocabulary.products), kept_in(shards))
-        frame = self.score(model, calibration, as_of, customers, audience.add)
+        frame = self.score(model, calibration, as_of, customers, audience)
         sides = {"audience": audience_table(self.world, audience, as_of)}
         if shard == 0:
             kept: pl.DataFrame | None = self.world.worked_out.get("relations")
@@ -285,8 +288,8 @@ class NextProduct(Task):
     def strengths(self, model: Model, calibration: Mapping[str, Any], queries: Queries) -> Floats:
         """The best product's chance."""
         found = np.full(len(queries), np.nan)
-        for index, _, chances in self._chances(model, calibration, queries):
-            found[index] = chances.max(axis=1, initial=0.0)
+        for index, _, listed in self._listed(model, calibration, queries, 1):
+            found[index] = listed.chances.max(axis=1, initial=0.0)
         return np.where(found > 0, found, np.nan)
 
     def realised(self, scores: pl.DataFrame, as_of: float) -> Realised:
@@ -313,6 +316,84 @@ class NextProduct(Task):
         )
 
     # The pieces that validation, calibration and the report share
+
+    @property
+    def _wide(self) -> bool:
+        """Whether there are so many products that no row of the catalogue is to be held."""
+        return len(self.world.vocabulary.products) > FULL
+
+    def _listed(
+        self,
+        model: Model,
+        calibration: Mapping[str, Any],
+        queries: Queries,
+        k: int,
+        audience: Audience | None = None,
+    ) -> Lists:
+        """The k best of what is offered with their chances; `audience` is told of more than these."""
+        if self._wide:
+            yield from self._listed_widely(model, calibration, queries, k, audience)
+            return
+        for index, part, chances in self._chances(model, calibration, queries):
+            if audience is not None:
+                audience.add(part.customer, chances)
+            lists = top_lists(np.where(chances > 0, chances, -np.inf), k)
+            yield index, part, Listed(lists, taken(chances, lists))
+
+    def _listed_widely(
+        self,
+        model: Model,
+        calibration: Mapping[str, Any],
+        queries: Queries,
+        k: int,
+        audience: Audience | None,
+    ) -> Lists:
+        moment = float(queries.time.max(initial=0.0))
+        refused, lenders = self._refused(moment), self._lenders(moment)
+        names, offered = self.world.history.customers, self.world.vocabulary.offered
+        width = len(lenders.unsold) + len(np.unique(lenders.weights.indices))
+        for index, part, given in factors(model, self.world, queries, self.inputs, width):
+            away = [sorted(refused.get(names[number], ())) for number in part.customer.tolist()]
+            pairs = np.repeat(np.arange(len(away)), [len(each) for each in away])
+            found = list_best(
+                lend(given, lenders),
+                k if audience is None else max(k, CALLED),
+                offered=offered,
+                calibration=calibration,
+                shift=facts_shift(calibration, self._facts(part)),
+                refused=(pairs, np.asarray(sum(away, []), np.int64)),
+            )
+            if audience is not None:
+                row, place = np.nonzero(found.products >= 0)
+                chances = found.chances[row, place].astype(np.float32)
+                audience.add_pairs(part.customer[row], found.products[row, place], chances)
+            yield index, part, found.first(k)
+
+    def _shares(self, model: Model, queries: Queries, cutoff: float) -> Lists:
+        """The best of what was sold before `cutoff`, with the bare shares."""
+        if self._wide:
+            sold = self.world.first_sale < cutoff
+            for index, part, given in factors(model, self.world, queries, self.inputs):
+                yield index, part, best_shares(given, LENGTH, offered=sold)
+            return
+        for index, part, scores in self._model_scores(model, queries):
+            masked = self._masked(scores, cutoff)
+            lists = top_lists(masked)
+            yield index, part, Listed(lists, taken(share(masked), lists))
+
+    def _model_lists(self, model: Model, queries: Queries, cutoff: float) -> tuple[Ints, Ints]:
+        """As `_lists`, of the model."""
+        if not self._wide:
+            return self._lists(self._model_scores(model, queries), queries, cutoff)
+        sold = self.world.first_sale < cutoff
+        overall: list[tuple[Ints, Ints]] = []
+        fresh: list[tuple[Ints, Ints]] = []
+        for index, part, given in factors(model, self.world, queries, self.inputs):
+            own = self.world.own.before(part.customer, part.time)
+            mine = (own.query, own.product)
+            overall.append((index, best_shares(given, LENGTH, offered=sold).products))
+            fresh.append((index, best_shares(given, LENGTH, offered=sold, refused=mine).products))
+        return join_lists(overall, len(queries)), join_lists(fresh, len(queries))
 
     def _chances(self, model: Model, calibration: Mapping[str, Any], queries: Queries) -> Batches:
         """Calibrated chance of every product that is offered, 0 of the others."""
@@ -404,6 +485,12 @@ def some(queries: Queries, seed: int, most: int = ENOUGH) -> Queries:
     if len(queries) <= most:
         return queries
     return queries.take(np.sort(np.random.default_rng(seed).choice(len(queries), most, replace=False)))
+
+
+def taken(values: npt.NDArray[Any], lists: Ints) -> Floats:
+    """The values of what is listed, 0 for no product. (Q, P), (Q, k) -> (Q, k)"""
+    found = np.take_along_axis(values, np.maximum(lists, 0), axis=1)
+    return np.asarray(np.where(lists >= 0, found, 0.0))
 
 
 def share(scores: npt.NDArray[Any]) -> npt.NDArray[Any]:

@@ -14,6 +14,7 @@ from handoff.config import TrainingConfig
 from handoff.dataset import EVENTS, Dataset
 from handoff.scores import SCORES
 from neural.data.world import World, training_world
+from neural.listing import Listed
 from neural.reasons.checking import check_reasons
 from neural.reasons.evidence import reasons_for
 from neural.reasons.market import Market
@@ -74,12 +75,12 @@ def world(dataset: Dataset) -> World:
 def scores(world: World) -> pl.DataFrame:
     """Every product put before every customer, as a score file."""
     market, queries = Market.of(world, CUTOFF), world.with_history(CUTOFF)
-    chances = np.ones((len(queries), len(world.vocabulary.products)))
+    width = len(world.vocabulary.products)
     rows: list[tuple[str, Any, str]] = []
-    for first in range(0, chances.shape[1], 20):
-        part = np.arange(first, min(first + 20, chances.shape[1]))
+    for first in range(0, width, 20):
+        part = np.arange(first, min(first + 20, width))
         lists = np.tile(part, (len(queries), 1))
-        found = explained(world, market, queries, lists, chances)
+        found = explained(world, market, queries, Listed(lists, np.ones(lists.shape)))
         rows += [(name, score, payload) for name, (score, payload) in found]
     return pl.DataFrame(rows, schema=SCORES, orient="row")
 
