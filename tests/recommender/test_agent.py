@@ -10,7 +10,7 @@ def test_the_recommender_ranks_the_next_four_weeks() -> None:
     config = training_config(Recommender(), dataset="one")
     assert (config.task, config.horizon_days) == ("next_product", 28)
     assert config.baselines == ("personal_top", "popularity", "item_knn")
-    assert (config.learning_rate, config.batch_size, config.dropout) == (2e-3, 32, 0.2)
+    assert (config.learning_rate, config.batch_size, config.dropout) == (3e-3, 16, 0.2)
 
 
 def test_the_integrator_overrides_the_defaults(settings: Any) -> None:
