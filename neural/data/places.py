@@ -4,16 +4,13 @@ Sales grow and a busy season lies outside of all that training saw. A place on t
 no outside, keeps the order of the values, and means the same in every shop.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import numpy as np
-import numpy.typing as npt
 
 from neural.data.candidates import FEATURES, Candidates
 from neural.data.history import Floats
-
-Floats32 = npt.NDArray[np.float32]
 
 STEPS = 8  # parts of the scale, of equally many pairs each
 ENOUGH = 200_000  # pairs to learn the scale of
@@ -48,13 +45,14 @@ class Places:
     def as_json(self) -> dict[str, Any]:
         return {"edges": self.edges.tolist()}
 
-    def apply(self, pairs: Candidates) -> Floats32:
-        """Place of every feature, 0 … STEPS; edges that fall together are one. (R, FEATURES)"""
+    def apply(self, pairs: Candidates) -> Candidates:
+        """The same pairs with the places of their features, 0 … STEPS; edges that fall together are one."""
         found = np.empty_like(pairs.features)
         for own in (0, 1):
             rows = np.flatnonzero(pairs.own == bool(own))
-            values = pairs.features[rows].T  # (FEATURES, r)
+            values = np.ascontiguousarray(pairs.features[rows].T)  # (FEATURES, r)
             for column, value in enumerate(values):
                 edges = np.unique(self.edges[own, column])
-                found[rows, column] = np.interp(value, edges, np.linspace(0, STEPS, len(edges)))
-        return found
+                value[:] = np.interp(value, edges, np.linspace(0, STEPS, len(edges)))
+            found[rows] = values.T
+        return replace(pairs, features=found)

@@ -12,9 +12,11 @@ from torch import Tensor, nn
 
 from neural.baselines.ranking import RANKERS, Ranker
 from neural.calibration import Calibration, apply_platt, facts_shift, fit_with_facts, logit
+from neural.data import kept
 from neural.data.batches import in_batches, in_window
 from neural.data.candidates import CandidateFinder, Candidates
 from neural.data.history import Bools, Floats, Ints
+from neural.data.kept import Kept
 from neural.data.places import Places
 from neural.data.repeats import Repeats
 from neural.data.said import Said
@@ -64,6 +66,7 @@ Lists = Iterator[tuple[Ints, Queries, Listed]]
 
 class NextProduct(Task):
     metric: ClassVar[str] = "ndcg@10"
+    _kept: Kept | None = None
     _asked_last: tuple[Queries, tuple[Candidates, Repeats, Floats32, Ints]] | None = None
 
     def head(self, shape: Shape) -> nn.Module:
@@ -75,7 +78,7 @@ class NextProduct(Task):
         if len(queries):
             queries = queries.take(np.flatnonzero(queries.time >= np.unique(queries.time)[-NEWEST:][0]))
             queries = some(queries, self.world.config.seed, SCALED)
-        pairs = self._pairs(queries)[0]
+        pairs = self._found(queries)
         self.learnt["pairs"] = Places.fit(pairs, self.world.config.seed).as_json()
 
     def training_queries(self, windows: Windows, rng: np.random.Generator) -> Queries:
@@ -84,10 +87,17 @@ class NextProduct(Task):
         Anchors are set apart from purchases, so the time since the last visit is distributed as it is when
         the model is used, and not as it is just before a purchase.
         """
-        return self._asked(windows.validation)
+        return self._kept_for(self._asked(windows.validation))
 
     def refitting_queries(self, windows: Windows, rng: np.random.Generator) -> Queries:
-        return self._asked(windows.test)
+        return self._kept_for(self._asked(windows.test))
+
+    def _kept_for(self, queries: Queries) -> Queries:
+        """Find the candidates of a phase's queries once; those of very many would not fit into memory."""
+        fits = "pairs" in self.learnt and len(queries) <= kept.MOST
+        if fits and not (self._kept and self._kept.holds(queries)):
+            self._kept = Kept.of(queries, lambda part: self._places.apply(self._found(part)))
+        return queries
 
     def _asked(self, until: float) -> Queries:
         anchors = [time for time in self._neighbours.anchors.tolist() if time < until - 0.5]
@@ -115,7 +125,7 @@ class NextProduct(Task):
             "pair_query": torch.from_numpy(pairs.query),
             "pair_product": torch.from_numpy(pairs.product),
             "pair_own": torch.from_numpy(pairs.own),
-            "pair_features": torch.from_numpy(self._places.apply(pairs)),
+            "pair_features": torch.from_numpy(pairs.features),
         }
 
     def _pairs(self, queries: Queries) -> tuple[Candidates, Repeats, Floats32, Ints]:
@@ -123,9 +133,16 @@ class NextProduct(Task):
         if self._asked_last is None or self._asked_last[0] is not queries:
             own = self.world.own.before(queries.customer, queries.time)
             market, day = self.world.trends.features(queries.time)
-            found = self._finder.find(queries, own, market, day)
-            self._asked_last = queries, (found, own, market, day)
+            pairs = self._kept.take(queries) if self._kept else None
+            if pairs is None:
+                pairs = self._places.apply(self._finder.find(queries, own, market, day))
+            self._asked_last = queries, (pairs, own, market, day)
         return self._asked_last[1]
+
+    def _found(self, queries: Queries) -> Candidates:
+        """The candidates with their features as they are."""
+        own = self.world.own.before(queries.customer, queries.time)
+        return self._finder.find(queries, own, *self.world.trends.features(queries.time))
 
     @cached_property
     def _finder(self) -> CandidateFinder:

@@ -11,7 +11,8 @@ from scipy import sparse
 from handoff.config import TrainingConfig
 from neural.data import autoencoder, pieces
 from neural.data.autoencoder import RIDGE, Autoencoder
-from neural.data.candidates import FEATURES, Candidates
+from neural.data.candidates import FEATURES, CandidateFinder, Candidates
+from neural.data.kept import Kept
 from neural.data.known import Known
 from neural.data.pieces import Pieces
 from neural.data.places import STEPS, Places
@@ -115,10 +116,10 @@ def pairs(values: list[float], own: list[bool]) -> Candidates:
 def test_a_feature_is_told_by_its_place_among_those_of_training() -> None:
     learnt = Places.fit(pairs([*range(9), 100.0], [False] * 9 + [True]), seed=0)
     seen = pairs([-50.0, 0.0, 2.5, 8.0, 1e9, 5.0, 100.0], [False] * 5 + [True] * 2)
-    found = learnt.apply(seen)[:, 0]
+    found = learnt.apply(seen).features[:, 0]
     assert found[:5].tolist() == [0.0, 0.0, 2.5, STEPS, STEPS]
     assert found[5:].tolist() == [0.0, 0.0]  # own pairs have edges of their own: here a single value
-    assert Places.read(learnt.as_json()).apply(seen)[:, 0].tolist() == found.tolist()
+    assert Places.read(learnt.as_json()).apply(seen).features[:, 0].tolist() == found.tolist()
 
 
 def test_words_of_what_was_bought_speak_for_products_that_have_them(
@@ -134,3 +135,29 @@ def test_words_of_what_was_bought_speak_for_products_that_have_them(
     assert found[0] > 0
     assert found[1] > 0  # the spoon shares a word with the mug
     assert found[2:].tolist() == [0, 0]
+
+
+def test_kept_candidates_are_those_found(world: World) -> None:
+    everyone = np.repeat(np.arange(len(world.history.customers)), 2)
+    queries = Queries(everyone, DAY + np.tile([272.0, 300.0], len(everyone) // 2))
+    finder, asked = CandidateFinder(world, Neighbours(world)), []
+
+    def find(part: Queries) -> Candidates:
+        asked.append(len(part))
+        own = world.own.before(part.customer, part.time)
+        found = finder.find(part, own, *world.trends.features(part.time))
+        return Places.fit(found, 0).apply(found)
+
+    kept = Kept.of(queries, find)
+    assert sum(asked) == len(queries)
+    assert kept.holds(queries)
+    some = queries.take(np.array([1, 4, 5, 30]))
+    assert not kept.holds(some)
+    found, again = kept.take(some), find(queries)
+    assert found is not None
+    for row, number in enumerate([1, 4, 5, 30]):
+        mine, theirs = found.query == row, again.query == number
+        assert found.product[mine].tolist() == again.product[theirs].tolist()
+        assert found.own[mine].tolist() == again.own[theirs].tolist()
+        assert found.features[mine] == pytest.approx(again.features[theirs], abs=1 / 256)
+    assert kept.take(Queries(some.customer, some.time + 1)) is None
