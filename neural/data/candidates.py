@@ -19,7 +19,7 @@ from neural.data.world import Queries, World
 Floats32 = npt.NDArray[np.float32]
 Products = npt.NDArray[np.signedinteger]  # numbers of products, 32 or 64 bits wide
 
-NEAR = 200  # products that go with a customer's own
+NEAR = 100  # products that go with a customer's own
 HOPED = 100  # products that the autoencoder expects most
 MARKET = 80  # products leading in each of LEADING
 LEADING = (trends.MONTH, trends.SEASON, len(trends.WINDOWS) + 2)
