@@ -4,6 +4,7 @@ from django.utils.translation import gettext as _
 
 from crm_agents.names import baseline_label, metric_label
 from crm_agents.recipes import Gate
+from crm_agents.verdicts import NEEDED
 from crm_agents.words import figure as figure
 from crm_agents.words import joined
 
@@ -25,8 +26,9 @@ def gate_sentence(gate: Gate) -> str:
         "margin": f"{gate.margin * 100:.3g} %",
         "baselines": "; ".join(baseline_label(name) for name in gate.baselines),
     }
-    bounds = ", ".join(
-        f"{metric_label(name)} {sign} {_bound(bound)}" for name, (sign, bound) in gate.also.items()
+    bounds = "; ".join(
+        f"{metric_label(name)}: {NEEDED[sign] % {'value': _bound(bound)}}"
+        for name, (sign, bound) in gate.also.items()
     )
     surely = _("The lead must be more than chance explains.") if gate.sure else ""
     needs = _("It also needs %s.") % bounds if bounds else ""
@@ -34,7 +36,9 @@ def gate_sentence(gate: Gate) -> str:
 
 
 def _bound(bound: float | str) -> str:
-    return baseline_label(bound) if isinstance(bound, str) else f"{bound:g}"
+    if not isinstance(bound, str):
+        return f"{bound:g}"
+    return _("that of “%(baseline)s”") % {"baseline": baseline_label(bound)}
 
 
 def duration(seconds: float | None) -> str:

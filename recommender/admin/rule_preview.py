@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from django import forms
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
@@ -11,7 +12,6 @@ from django.utils.translation import gettext as _
 from crm_agents.admin.customers import customer_url
 from crm_agents.services.agents import get_agent
 from crm_data.selectors import CustomerNotFound, get_customer, get_source
-from recommender.admin.rule_form import RuleForm
 from recommender.conf import NAME
 from recommender.models import RecommendationRule
 from recommender.selectors import preview
@@ -27,7 +27,7 @@ class Draft:
     """A rule as somebody typed it, and what keeps it from being one."""
 
     rule: RecommendationRule
-    form: RuleForm
+    form: "forms.ModelForm[Any]"
     errors: list[str]
 
 

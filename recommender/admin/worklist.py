@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from django.contrib.admin import display
+from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -24,6 +25,7 @@ class RecommenderWorklist(Worklist):
     """Live recommendations for the customers whom the user may see."""
 
     recipe = "recommender"
+    change_list_template = "crm_agents_recommender/worklist.html"
     list_display = (
         "customer_link",
         "customer_number",
@@ -89,6 +91,15 @@ class RecommenderWorklist(Worklist):
         answer = vars(row)["answer"]
         values = [item["value"] for item in answer["items"] if item["value"] is not None]
         return money(sum(values), answer["currency"]) if values else "–"
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        links = {
+            "products_url": self.url("crm_agents_recommender_products"),
+            "rules_url": self.url("crm_agents_recommender_recommendationrule_changelist"),
+        }
+        return super().changelist_view(request, {**links, **(extra_context or {})})
 
     def get_urls(self) -> list[URLPattern]:
         return [*product_urls(self), *super().get_urls()]

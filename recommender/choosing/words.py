@@ -5,6 +5,7 @@ from typing import Any
 
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from crm_agents.missing import missing_sentences
 from crm_agents.words import days, joined, money, number
@@ -66,18 +67,38 @@ def _emptied(found: Sieved, wish: Wish) -> str:
     facts: dict[str, Any] = {"count": number(found.before)}
     if found.emptied == "category":
         facts["category"] = wish.category
-        text = _("Of %(count)s recommended products, none is in the category %(category)s.")
+        text = ngettext(
+            "The %(count)s recommended product is not in the category %(category)s.",
+            "Of %(count)s recommended products, none is in the category %(category)s.",
+            found.before,
+        )
     elif found.emptied == "price_min":
         facts["price"] = money(wish.price_min or 0, currency)
-        text = _("Of %(count)s recommended products that were left, none costs %(price)s or more.")
+        text = ngettext(
+            "The %(count)s recommended product that was left costs less than %(price)s.",
+            "Of %(count)s recommended products that were left, none costs %(price)s or more.",
+            found.before,
+        )
     elif found.emptied == "price_max":
         facts["price"] = money(wish.price_max or 0, currency)
-        text = _("Of %(count)s recommended products that were left, none costs %(price)s or less.")
+        text = ngettext(
+            "The %(count)s recommended product that was left costs more than %(price)s.",
+            "Of %(count)s recommended products that were left, none costs %(price)s or less.",
+            found.before,
+        )
     elif found.emptied == "in_stock":
-        text = _("Of %(count)s recommended products that were left, none is in stock.")
+        text = ngettext(
+            "The %(count)s recommended product that was left is not in stock.",
+            "Of %(count)s recommended products that were left, none is in stock.",
+            found.before,
+        )
     else:
         facts["days"] = days(wish.not_bought_days or 0)
-        text = _("Of %(count)s recommended products that were left, each was bought in the last %(days)s.")
+        text = ngettext(
+            "The %(count)s recommended product that was left was bought in the last %(days)s.",
+            "Of %(count)s recommended products that were left, each was bought in the last %(days)s.",
+            found.before,
+        )
     return text % facts
 
 

@@ -81,7 +81,7 @@ class TestPage:
         assert (
             "A version goes live by itself when its ROC-AUC on the test window is at least 2 % better "
             "than that of each of these: Best “no purchase for N days” rule. "
-            "It also needs Calibration error &lt;= 0.15."
+            "It also needs Calibration error: at most 0.15."
         ) in text
         assert "Nothing is live yet: readers see no scores of this agent." in text
         assert "There is no snapshot yet. Starting a run builds one." in text

@@ -41,5 +41,6 @@ def test_a_gate_says_that_the_lead_must_be_sure_and_which_baseline_is_a_bound() 
     assert gate_sentence(gate) == (
         "A version goes live by itself when its ROC-AUC on the test window is better than that of each of "
         "these: Best “no purchase for N days” rule. The lead must be more than chance explains. "
-        "It also needs Calibration error <= 0.15, Brier score < Same rate for everybody."
+        "It also needs Calibration error: at most 0.15; Brier score: less than that of “Same rate for "
+        "everybody”."
     )

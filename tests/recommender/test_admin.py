@@ -77,6 +77,13 @@ def test_a_row_names_the_products_and_why(client: Client, manager: User) -> None
         assert text in html, text
 
 
+def test_the_list_leads_to_the_products_and_the_rules(client: Client, manager: User) -> None:
+    client.force_login(manager)
+    html = client.get(reverse(URL)).content.decode()
+    for name in ("products", "recommendationrule_changelist"):
+        assert f'<li><a href="{reverse(f"admin:crm_agents_recommender_{name}")}">' in html, name
+
+
 def test_a_row_tells_what_its_list_may_bring(client: Client, manager: User) -> None:
     publish("recommender", ANSWERS)
     client.force_login(manager)

@@ -98,7 +98,7 @@ def test_a_list_that_a_filter_emptied_names_it_and_what_fills_it(agent: Agent) -
         ),
         (
             {"category": "Lamps", "price_max": 50, "in_stock": True},
-            "Of 1 recommended products that were left, none is in stock.",
+            "The 1 recommended product that was left is not in stock.",
         ),
     ],
 )

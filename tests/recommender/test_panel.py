@@ -80,6 +80,22 @@ def test_what_empties_the_list_is_named_and_the_form_stays(client: Client) -> No
     assert shown == []
     assert "Of 3 recommended products, none is in the category Hats." in block
     assert 'value="Hats"' in block
+    assert "cannot be" not in block
+
+
+def test_one_product_is_spoken_of_as_one(client: Client) -> None:
+    RecommendationRule.objects.create(action="exclude", product="P1")
+    RecommendationRule.objects.create(action="exclude", product="P2")
+    for asked, said in (
+        ({"category": "Hats"}, "The 1 recommended product is not in the category Hats."),
+        ({"price_min": "21"}, "The 1 recommended product that was left costs less than 21.00 GBP."),
+        ({"price_max": "19"}, "The 1 recommended product that was left costs more than 19.00 GBP."),
+    ):
+        shown, block = opened(client, **asked)
+        assert shown == []
+        assert said in block
+    Product.objects.filter(code="P3").update(available=False)
+    assert "The 1 recommended product that was left is not in stock." in opened(client, in_stock="on")[1]
 
 
 @pytest.mark.parametrize(
@@ -98,6 +114,7 @@ def test_what_is_wrong_is_said_at_its_field_and_the_plain_list_shown(
     shown, block = opened(client, **asked)
     assert shown == ["Candle", "Lantern", "Spade"]
     assert message in block
+    assert "What you asked for cannot be; this is the whole list." in block
 
 
 def test_feedback_leads_back_to_the_list_as_it_was_narrowed(client: Client) -> None:
