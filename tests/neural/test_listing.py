@@ -3,10 +3,12 @@
 import numpy as np
 import pytest
 import torch
+from scipy import sparse
 
 from neural.calibration import apply_platt, logit
 from neural.evaluation.ranking import top_lists
-from neural.listing import Factors, list_best
+from neural.listing import Factors, lend, list_best
+from neural.products.unsold import Lenders
 from neural.retrieval import Pairs
 from neural.tasks.next_product import share
 
@@ -54,3 +56,23 @@ def test_where_little_is_offered_lists_are_short() -> None:
     assert found.products[0, 0] == 400
     assert (found.chances[:, 2:] == 0).all()
     assert (found.chances[2:, :2] > 0).all()
+
+
+def test_what_is_unsold_is_lent_the_logits_that_whole_rows_would_lend() -> None:
+    given = factors()
+    unsold, selling = np.arange(10, 40), np.arange(100, 450)
+    rng = np.random.default_rng(3)
+    weights = (
+        sparse.random_array((30, 350), density=0.02, rng=rng, format="csr") * 0.05
+    )  # rows add up to less than 1
+    lenders = Lenders(unsold, selling, sparse.csr_array(weights))
+    wanted = lenders.lend(given.dense().numpy())
+    found = lend(given, lenders)
+    np.testing.assert_allclose(found.dense().numpy(), wanted, atol=1e-4)
+    assert np.abs(wanted - given.dense().numpy())[:, unsold].max() > 1
+    assert bool((found.pairs.query.diff() >= 0).all())  # as `Pairs` has it
+
+
+def test_where_all_was_sold_nothing_is_lent() -> None:
+    given = factors()
+    assert lend(given, Lenders(np.zeros(0, np.int64), np.arange(5), sparse.csr_array((0, 5)))) is given

@@ -26,7 +26,7 @@ CALIBRATION = {
     "offset": -0.2,
     "facts": {"mean": [1.0] * 3, "spread": [1.0] * 3, "weight": [0.1] * 3},
 }
-NEW, GONE = "n1", "p00"  # never bought; no longer on sale
+NEW, GONE = "n1", "p00"  # not sold before END; no longer on sale
 REFUSED = {"c0001": {3, 4}, "c0004": {7}}
 
 
@@ -34,8 +34,8 @@ REFUSED = {"c0001": {3, 4}, "c0004": {7}}
 def world(tmp_path: Path, configure: Callable[..., TrainingConfig]) -> World:
     rows = [
         *shop_rows(60),
-        event("c0001", 30.5, NEW, kind="return"),
-        event("c0002", 40.5, "n2", kind="return"),
+        event("c0001", 405.5, NEW, kind="return"),
+        event("c0002", 406.5, "n2", kind="return"),
     ]
     codes = sorted({row["product"] for row in rows if row["product"]})
     names = {NEW: "thing p11", "n2": "thing p21"}
@@ -92,6 +92,7 @@ def test_scores_reasons_and_callers_are_the_same(world: World, monkeypatch: pyte
     def ask() -> Any:
         return task.score_with_sides(model, CALIBRATION, END, everyone, shard=1, shards=2)
 
+    assert len(task._lenders(END).unsold) == 2
     (plain, sides), (wide, wide_sides) = wide_and_dense(monkeypatch, ask)
     assert plain.select("customer").equals(wide.select("customer"))
     for name, one, other in zip(plain["customer"], plain["payload"], wide["payload"], strict=True):
