@@ -119,6 +119,8 @@ def test_following_ends_with_the_published_scores(
         "NDCG@10 0.4500 beats 0.3000 (Customer's own most frequent products); needed: at least 0.3030.",
         "NDCG@10 0.4500 beats 0.3000 (Bought together (ItemKNN)); needed: at least 0.3030.",
         "NDCG@10 0.4500 beats 0.3000 (Most popular products); needed: at least 0.3030.",
+        "NDCG@10, products new to the customer 0.3000 beats 0.2000 (Bought together (ItemKNN)); "
+        "needed: at least 0.2000.",
         "recommender v1: published, 6 customers scored",
     ]
 
