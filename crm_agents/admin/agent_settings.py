@@ -11,6 +11,7 @@ from crm_agents.admin.base import require
 from crm_agents.admin.forms import AgentSettingsForm
 from crm_agents.admin.starting import require_recipe
 from crm_agents.admin.tools import Link
+from crm_agents.admin.wording import agent_title
 from crm_agents.models import Agent
 from crm_agents.services.settings import change_settings
 from handoff.errors import HandoffError
@@ -49,7 +50,7 @@ def settings_page(admin: "AgentsAdmin", request: HttpRequest, pk: int) -> HttpRe
         request,
         "crm_agents/agent_settings.html",
         title=_("Settings of %s") % agent,
-        crumbs=[(str(agent), admin.url_of(agent))],
+        crumbs=[(agent_title(agent), admin.url_of(agent))],
         form=form,
         own=sorted(agent.config.items()),
         back=admin.url_of(agent),

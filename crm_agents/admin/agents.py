@@ -17,7 +17,7 @@ from crm_agents.admin.customers import customer_urls
 from crm_agents.admin.readiness import readiness
 from crm_agents.admin.starting import start_page
 from crm_agents.admin.tools import agent_tools
-from crm_agents.admin.wording import gate_sentence
+from crm_agents.admin.wording import agent_title, gate_sentence
 from crm_agents.models import Agent, Alert, Purpose, RunStatus, ScoringRun, TrainingRun
 from crm_agents.recipes import Recipe, get_recipe
 from crm_agents.selectors import scoring_before
@@ -79,9 +79,7 @@ class AgentAdmin(RecordAdmin):
 
     @admin.display(description=gettext_lazy("agent"), ordering="name")
     def title(self, agent: Agent) -> str:
-        recipe = _recipe(agent)
-        title = str(recipe.title) if recipe else agent.name
-        return f"{title} ({agent.tenant})" if agent.tenant else title
+        return agent_title(agent)
 
     @admin.display(description=gettext_lazy("live version"))
     def live(self, agent: Agent) -> str:

@@ -16,8 +16,8 @@ from crm_agents.admin.data_facts import FieldRow, count_of, field_rows, report_c
 from crm_agents.admin.readiness import readiness
 from crm_agents.admin.run_reports import REPORTS, RunReport
 from crm_agents.admin.tools import Link
+from crm_agents.admin.wording import agent_title
 from crm_agents.models import Agent, Purpose, RunStatus, TrainingRun
-from crm_agents.recipes import get_recipe
 from crm_agents.services.preparation import active_check, last_check, newest_check, prepare
 from crm_agents.services.runs import RunAlreadyActive, planned_config, start_run
 from crm_data.clock import local
@@ -115,7 +115,7 @@ def data_view(admin: AgentsAdmin, request: HttpRequest, pk: int) -> HttpResponse
         request,
         "crm_agents/data.html",
         title=_("Data"),
-        crumbs=[(str(get_recipe(agent.name).title), admin.url_of(agent))],
+        crumbs=[(agent_title(agent), admin.url_of(agent))],
         agent=agent,
         form=form,
         may_manage=request.user.has_perm(MANAGE_AGENTS),

@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy
 from crm_agents.admin.badges import badge
 from crm_agents.admin.base import AgentsAdmin, require
 from crm_agents.admin.tools import Link
+from crm_agents.admin.wording import agent_title
 from crm_agents.experiment_words import FIGURES, arm_names, cautions, percent, state, value, verdict
 from crm_agents.models import Agent, Experiment, ExperimentKind, Treatment
 from crm_agents.plots import render
@@ -105,7 +106,7 @@ def experiments_view(admin: AgentsAdmin, request: HttpRequest, pk: int) -> HttpR
         request,
         "crm_agents/experiments.html",
         title=_("Does it work?"),
-        crumbs=[(str(agent), admin.url_of(agent))],
+        crumbs=[(agent_title(agent), admin.url_of(agent))],
         agent=agent,
         experiments=[_shown(admin, each) for each in found[:SHOWN]],
         may_manage=may_manage,
@@ -124,7 +125,7 @@ def start_view(admin: AgentsAdmin, request: HttpRequest, pk: int) -> HttpRespons
         request,
         "crm_agents/confirm.html",
         title=_("Start an experiment with %s") % agent,
-        crumbs=[(str(agent), admin.url_of(agent)), (_("Does it work?"), admin.url(PAGE, agent.pk))],
+        crumbs=_crumbs(admin, agent),
         consequences=[
             _("A hash of each customer's number draws who is in the control group, or is shown version B."),
             _("Their pages, lists, exports and REST answers change at once, and say so."),
@@ -148,7 +149,10 @@ def stop_view(admin: AgentsAdmin, request: HttpRequest, pk: int, experiment: int
             request,
             "crm_agents/confirm.html",
             title=_("Stop the experiment?"),
-            crumbs=[(str(agent), admin.url_of(agent)), (_("Does it work?"), admin.url(PAGE, agent.pk))],
+            crumbs=[
+                (agent_title(agent), admin.url_of(agent)),
+                (_("Does it work?"), admin.url(PAGE, agent.pk)),
+            ],
             consequences=[
                 _("Everybody is shown the same again, at once."),
                 _("What was bought until now is measured once more and kept. It cannot be taken up again."),
@@ -204,6 +208,10 @@ def _horizon(agent: Agent) -> int | None:
         return planned_config(agent, {}).horizon_days
     except (HandoffError, LookupError):
         return None
+
+
+def _crumbs(admin: AgentsAdmin, agent: Agent) -> list[tuple[str, str]]:
+    return [(agent_title(agent), admin.url_of(agent)), (_("Does it work?"), admin.url(PAGE, agent.pk))]
 
 
 def _shown(admin: AgentsAdmin, experiment: Experiment) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 
 from crm_agents.admin.base import require
 from crm_agents.admin.forms import SettingsForm, StartForm
+from crm_agents.admin.wording import agent_title
 from crm_agents.models import Agent, Purpose, TrainingRun
 from crm_agents.recipes import get_recipe
 from crm_agents.services.runs import RunAlreadyActive, start_run
@@ -41,7 +42,7 @@ def start_page(admin: "AgentsAdmin", request: HttpRequest, pk: int) -> HttpRespo
         request,
         "crm_agents/start.html",
         title=_("Start a run"),
-        crumbs=[(str(agent), admin.url_of(agent))],
+        crumbs=[(agent_title(agent), admin.url_of(agent))],
         agent=agent,
         form=form,
         origin=_("With the settings of an earlier run, which can be changed here.") if origin else "",

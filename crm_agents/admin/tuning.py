@@ -13,6 +13,7 @@ from crm_agents.admin.search_form import SearchForm
 from crm_agents.admin.starting import require_recipe
 from crm_agents.admin.sweeps import sweep_badge
 from crm_agents.admin.tools import Link
+from crm_agents.admin.wording import agent_title
 from crm_agents.models import Agent, Purpose, RunStatus, Sweep, SweepStatus, TrainingRun
 from crm_agents.plots import render
 from crm_agents.plots.tuning import range_test
@@ -65,7 +66,7 @@ def tuning_page(admin: "AgentsAdmin", request: HttpRequest, pk: int) -> HttpResp
         request,
         "crm_agents/tuning.html",
         title=_("Compare and search settings"),
-        crumbs=[(str(agent), admin.url_of(agent))],
+        crumbs=[(agent_title(agent), admin.url_of(agent))],
         agent=agent,
         form=form,
         compare_url=admin.url("crm_agents_agent_compare", agent.pk),

@@ -1,12 +1,22 @@
-"""Gates, times and figures, in the reader's language."""
+"""Agents, gates, times and figures, in the reader's language."""
 
 from django.utils.translation import gettext as _
 
+from crm_agents.models import Agent
 from crm_agents.names import baseline_label, metric_label
-from crm_agents.recipes import Gate
+from crm_agents.recipes import Gate, get_recipe
 from crm_agents.verdicts import NEEDED
 from crm_agents.words import figure as figure
 from crm_agents.words import joined
+
+
+def agent_title(agent: Agent) -> str:
+    """Name an agent as its page is headed; one whose app is gone keeps the name that it is stored by."""
+    try:
+        title = str(get_recipe(agent.name).title)
+    except LookupError:
+        title = agent.name
+    return f"{title} ({agent.tenant})" if agent.tenant else title
 
 
 def gate_sentence(gate: Gate) -> str:

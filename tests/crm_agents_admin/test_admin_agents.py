@@ -4,18 +4,28 @@ import json
 from pathlib import Path
 
 import pytest
+from django.contrib.auth.models import User
 from django.test import Client
 from pytest_django.fixtures import DjangoAssertNumQueries
 
 from crm_agents.models import Agent, AuditEntry, ModelVersion, RunStatus, ScoringRun, TrainingRun
 from crm_data.models import Snapshot
-from tests.crm_agents_admin.support import AT, inline_parts, make_version, text_of
+from tests.crm_agents_admin.support import AT, inline_parts, make_version, signed_in, text_of
 
 LIST = "/admin/crm_agents/agent/"
 
 
 def page(agent: Agent) -> str:
     return f"{LIST}{agent.pk}/change/"
+
+
+@pytest.mark.parametrize(
+    "page_of", ["start", "settings", "tuning", "data", "experiments", "experiments/start"]
+)
+def test_every_page_of_an_agent_leads_back_to_it_by_its_title(agent: Agent, page_of: str) -> None:
+    user = User.objects.create_superuser("chief")
+    html = text_of(signed_in(user).get(f"{LIST}{agent.pk}/{page_of}/"))
+    assert f'<a href="{page(agent)}">Spare agent</a>' in html
 
 
 def write_manifest(root: Path, snapshot: Snapshot, **values: object) -> None:
